@@ -97,7 +97,7 @@ class Board:
     flash: Mapping[str, str]
     pins: Pins | None
     platform: str | None
-    given_pins: Mapping[str, Any]
+    given_pins: Mapping[str, object]
 
     @property
     def zynq(self) -> bool:
@@ -118,7 +118,7 @@ class Board:
         """Return how many of ``lut``, ``ff``, ``bram`` or ``dsp`` a design may use."""
         return int(getattr(self.resources, resource) * self.share[resource])
 
-    def to_json(self) -> dict[str, Any]:
+    def to_json(self) -> dict[str, object]:
         """Return the board as ``boards --json`` prints it."""
         return {
             "name": self.name,

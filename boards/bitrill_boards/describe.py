@@ -4,7 +4,6 @@ Floats are written as C99 hexadecimal strings, so that they are read back bit fo
 """
 
 from dataclasses import asdict
-from typing import Any
 
 import numpy as np
 from bitrill.ir.graph import Graph
@@ -17,7 +16,7 @@ from bitrill.timing.predict import Timing
 FORMAT = 1
 
 
-def describe(graph: Graph, predicted: Timing) -> dict[str, Any]:
+def describe(graph: Graph, predicted: Timing) -> dict[str, object]:
     """Return the content of ``network.json`` for a FOLDED graph."""
     source, sink = graph.source, graph.sink
     return {
@@ -36,7 +35,7 @@ def describe(graph: Graph, predicted: Timing) -> dict[str, Any]:
     }
 
 
-def output(sink: Sink) -> dict[str, Any]:
+def output(sink: Sink) -> dict[str, object]:
     """Describe the integers that a design returns, and what the host computes from them."""
     value = {**_edge(sink.tensor, sink.shape, sink.channel_last), **_meaning(sink)}
     if sink.segments:
@@ -63,14 +62,14 @@ def output(sink: Sink) -> dict[str, Any]:
     return value
 
 
-def _meaning(segment: Segment | Sink) -> dict[str, Any]:
+def _meaning(segment: Segment | Sink) -> dict[str, object]:
     return {
         "scale": [float(s).hex() for s in segment.scale],
         "offset": [float(o).hex() for o in segment.offset],
     }
 
 
-def _attribute(value: HostAttribute) -> Any:
+def _attribute(value: HostAttribute) -> object:
     if not isinstance(value, np.ndarray):
         return list(value) if isinstance(value, tuple) else value
     flat = value.ravel().tolist()
@@ -78,7 +77,7 @@ def _attribute(value: HostAttribute) -> Any:
     return {"shape": list(value.shape), **numbers}
 
 
-def _edge(tensor: Tensor, shape: tuple[int, ...], channel_last: bool) -> dict[str, Any]:
+def _edge(tensor: Tensor, shape: tuple[int, ...], channel_last: bool) -> dict[str, object]:
     t = tensor.type
     return {
         "shape": list(shape),
@@ -92,7 +91,7 @@ def _edge(tensor: Tensor, shape: tuple[int, ...], channel_last: bool) -> dict[st
     }
 
 
-def _quantizer(q: InputQuantizer) -> dict[str, Any]:
+def _quantizer(q: InputQuantizer) -> dict[str, object]:
     return {
         "levels": [[float(v).hex() for v in row] for row in q.levels],
         "inverted": [bool(v) for v in q.inverted],

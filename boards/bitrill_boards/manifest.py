@@ -9,7 +9,6 @@ from collections.abc import Iterable, Mapping
 from dataclasses import asdict, dataclass, replace
 from fractions import Fraction
 from pathlib import Path
-from typing import Any
 
 from bitrill.errors import StorageError
 from bitrill.exact import rational
@@ -54,9 +53,9 @@ class Manifest:
     register_bits: int | None
     clock_mhz: str
     crystal_mhz: str
-    network: dict[str, Any]
+    network: dict[str, object]
     geometry: dict[str, int]
-    roofline: dict[str, Any]
+    roofline: dict[str, object]
     registers: dict[str, int]
     flash: dict[str, str]
     files: dict[str, str]
@@ -71,7 +70,7 @@ class Manifest:
         """Clock of the network in MHz."""
         return Fraction(self.clock_mhz)
 
-    def to_json(self) -> dict[str, Any]:
+    def to_json(self) -> dict[str, object]:
         return asdict(self)
 
     def with_made(self, folder: Path, made: Made) -> "Manifest":
@@ -176,11 +175,11 @@ def hashes_of(folder: Path, names: Iterable[str]) -> dict[str, str]:
     return {n: hashlib.sha256(read_bytes(folder / n)).hexdigest() for n in sorted(set(names))}
 
 
-def _maps(value: Any, to: type) -> bool:
+def _maps(value: object, to: type) -> bool:
     return isinstance(value, Mapping) and all(type(v) is to for v in value.values())
 
 
-def _network(value: Any) -> bool:
+def _network(value: object) -> bool:
     return (
         isinstance(value, Mapping)
         and set(value) == {"name", "digest", "interval", "latency"}
@@ -188,7 +187,7 @@ def _network(value: Any) -> bool:
     )
 
 
-def _plain(value: Any) -> bool:
+def _plain(value: object) -> bool:
     """Return whether a value is a file name that stays in the folder."""
     return (
         isinstance(value, str)
@@ -198,18 +197,18 @@ def _plain(value: Any) -> bool:
     )
 
 
-def _fraction(value: Any) -> bool:
+def _fraction(value: object) -> bool:
     try:
         return isinstance(value, str) and rational(value) > 0
     except (ValueError, ZeroDivisionError):
         return False
 
 
-def _text(value: Any) -> bool:
+def _text(value: object) -> bool:
     return isinstance(value, str)
 
 
-def _whole_or_none(value: Any) -> bool:
+def _whole_or_none(value: object) -> bool:
     return value is None or type(value) is int
 
 

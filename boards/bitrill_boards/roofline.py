@@ -13,7 +13,6 @@ reported.
 from collections.abc import Iterable
 from dataclasses import dataclass
 from fractions import Fraction
-from typing import Any
 
 from bitrill.errors import FitError, SpecError
 from bitrill.ir.graph import Graph
@@ -77,7 +76,7 @@ class Roofline:
         """Whether the network fits; None if only place and route can tell."""
         return not self.lacks if self.needs else None
 
-    def to_json(self) -> dict[str, Any]:
+    def to_json(self) -> dict[str, object]:
         return {
             "clock_mhz": self.clock_mhz,
             "fits": self.fits,

@@ -7,8 +7,7 @@ a correct one.
 import difflib
 import re
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
-from typing import Any
+from dataclasses import dataclass, replace
 
 ZYNQ = ("zynq7", "zynqmp")
 SMALL = ("ecp5", "ice40", "gowin")
@@ -27,34 +26,34 @@ class Key:
     """A key of a table: its accepted values, in words and as a test, and the families it is for."""
 
     accepts: str
-    test: Callable[[Any], bool]
+    test: Callable[[object], bool]
     families: tuple[str, ...] = FAMILIES
     required: bool = True
 
 
-def _number(lo: float, hi: float, accepts: str, **options: Any) -> Key:
-    def test(v: Any) -> bool:
+def _number(lo: float, hi: float, accepts: str) -> Key:
+    def test(v: object) -> bool:
         return isinstance(v, int | float) and not isinstance(v, bool) and lo < v <= hi
 
-    return Key(accepts, test, **options)
+    return Key(accepts, test)
 
 
-def _whole(lo: int, hi: int, accepts: str, **options: Any) -> Key:
-    def test(v: Any) -> bool:
+def _whole(lo: int, hi: int, accepts: str) -> Key:
+    def test(v: object) -> bool:
         return isinstance(v, int) and not isinstance(v, bool) and lo <= v <= hi
 
-    return Key(accepts, test, **options)
+    return Key(accepts, test)
 
 
-def _choice(values: tuple[Any, ...], **options: Any) -> Key:
-    return Key("one of " + ", ".join(map(str, values)), lambda v: v in values, **options)
+def _choice(values: tuple[object, ...]) -> Key:
+    return Key("one of " + ", ".join(map(str, values)), lambda v: v in values)
 
 
-def _choices(values: tuple[str, ...], **options: Any) -> Key:
-    def test(v: Any) -> bool:
+def _choices(values: tuple[str, ...]) -> Key:
+    def test(v: object) -> bool:
         return isinstance(v, list) and all(x in values for x in v) and len(set(v)) == len(v)
 
-    return Key("a list of " + ", ".join(values), test, **options)
+    return Key("a list of " + ", ".join(values), test)
 
 
 NAME = r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}"
@@ -66,26 +65,32 @@ _PART = r"[A-Za-z0-9][A-Za-z0-9_-]{0,63}(/[A-Za-z0-9]{1,15})?"
 _PIN = r"[A-Za-z0-9_]{1,31}"
 
 
-def is_word(pattern: str, value: Any) -> bool:
+def is_word(pattern: str, value: object) -> bool:
     """Return whether a value is a text that matches a pattern as a whole."""
     return isinstance(value, str) and re.fullmatch(pattern, value, re.ASCII) is not None
 
 
-def _word(accepts: str, pattern: str, **options: Any) -> Key:
-    return Key(accepts, lambda v: is_word(pattern, v), **options)
+def _word(accepts: str, pattern: str) -> Key:
+    return Key(accepts, lambda v: is_word(pattern, v))
 
 
-def _words(accepts: str, pattern: str, **options: Any) -> Key:
-    return Key(
-        accepts, lambda v: isinstance(v, list) and all(is_word(pattern, x) for x in v), **options
-    )
+def _words(accepts: str, pattern: str) -> Key:
+    return Key(accepts, lambda v: isinstance(v, list) and all(is_word(pattern, x) for x in v))
 
 
-def _title(value: Any) -> bool:
+def _optional(key: Key) -> Key:
+    return replace(key, required=False)
+
+
+def _only(families: tuple[str, ...], key: Key) -> Key:
+    return replace(key, families=families)
+
+
+def _title(value: object) -> bool:
     return isinstance(value, str) and bool(value.strip()) and value.isprintable()
 
 
-_SHARE = _number(0, 1, "a share above 0 and at most 1", required=False)
+_SHARE = _optional(_number(0, 1, "a share above 0 and at most 1"))
 _COUNT = _whole(0, 1 << 30, "a whole number")
 
 TABLES: dict[str, dict[str, Key]] = {
@@ -93,7 +98,7 @@ TABLES: dict[str, dict[str, Key]] = {
         "title": Key("a text of one line", _title),
         "family": _choice(FAMILIES),
         "part": _word("the part's full name", _PART),
-        "idcode": _whole(1, (1 << 28) - 1 | 0xF << 28, "the 32-bit JTAG IDCODE", required=False),
+        "idcode": _optional(_whole(1, (1 << 28) - 1 | 0xF << 28, "the 32-bit JTAG IDCODE")),
         "clock_mhz": _number(0, 2000, "MHz of the network's clock, above 0 and at most 2000"),
         "crystal_mhz": _number(0, 1000, "MHz of the oscillator, above 0 and at most 1000"),
         "toolchains": Key(
@@ -118,26 +123,24 @@ TABLES: dict[str, dict[str, Key]] = {
     },
     "host": {
         "link": _choice(tuple(dict.fromkeys(LINKS.values()))),
-        "base": _whole(0, (1 << 40) - 1, "the registers' address", families=ZYNQ),
-        "baud": _whole(9600, 12_000_000, "baud, 9600 to 12000000", families=SMALL),
+        "base": _only(ZYNQ, _whole(0, (1 << 40) - 1, "the registers' address")),
+        "baud": _only(SMALL, _whole(9600, 12_000_000, "baud, 9600 to 12000000")),
     },
     "ps": {
         "presets": _words("a list of board parts, vendor:name", rf"{NAME}(:{NAME}){{1,3}}"),
         "in_vivado": Key("true or false", lambda v: isinstance(v, bool)),
-        "pll_mhz": _number(
-            0, 3000, "MHz of the PLL of I/O, above 0 and at most 3000", required=False
-        ),
+        "pll_mhz": _optional(_number(0, 3000, "MHz of the PLL of I/O, above 0 and at most 3000")),
     },
     "flash": {
-        "board": _word("a board of openFPGALoader", NAME, required=False),
-        "cable": _word("a cable of openFPGALoader", NAME, required=False),
+        "board": _optional(_word("a board of openFPGALoader", NAME)),
+        "cable": _optional(_word("a cable of openFPGALoader", NAME)),
     },
     "pins": {
-        "clk": _word("a pin", _PIN, required=False),
-        "rx": _word("a pin", _PIN, required=False),
-        "tx": _word("a pin", _PIN, required=False),
-        "standard": _word("an I/O standard", NAME, required=False),
-        "high": _words("a list of pins to hold high", _PIN, required=False),
+        "clk": _optional(_word("a pin", _PIN)),
+        "rx": _optional(_word("a pin", _PIN)),
+        "tx": _optional(_word("a pin", _PIN)),
+        "standard": _optional(_word("an I/O standard", NAME)),
+        "high": _optional(_words("a list of pins to hold high", _PIN)),
         "amaranth": Key(
             "module:class of an amaranth-boards platform",
             lambda v: is_word(r"\w+(\.\w+)*:\w+", v),
@@ -159,7 +162,7 @@ WANTED = {
 OPTIONAL_TABLES = ("resources", "share")
 
 
-def check(raw: Mapping[str, Any]) -> list[str]:
+def check(raw: Mapping[str, object]) -> list[str]:
     """List everything that is wrong in a board's TOML, each with its key and what is accepted."""
     family = raw.get("family")
     problems = _table("", {k: v for k, v in raw.items() if k not in WANTED}, family)
@@ -179,7 +182,7 @@ def check(raw: Mapping[str, Any]) -> list[str]:
     return problems + _together(raw, str(family))
 
 
-def _table(name: str, table: Mapping[str, Any], family: Any) -> list[str]:
+def _table(name: str, table: Mapping[str, object], family: object) -> list[str]:
     keys, problems = TABLES[name], []
     prefix = f"{name}." if name else ""
     for key, value in table.items():
@@ -198,7 +201,7 @@ def _table(name: str, table: Mapping[str, Any], family: Any) -> list[str]:
     return problems
 
 
-def _together(raw: Mapping[str, Any], family: str) -> list[str]:
+def _together(raw: Mapping[str, object], family: str) -> list[str]:
     """List the contradictions between keys."""
     problems = []
     chains, known = raw.get("toolchains"), TOOLCHAINS[family]

@@ -6,7 +6,6 @@ import glob
 import mmap
 import os
 from contextlib import suppress
-from typing import Any
 
 import numpy as np
 
@@ -39,7 +38,7 @@ class DmaMemory:
         except (OSError, ValueError) as error:
             raise LinkError(f"cannot open {path}: {error}") from None
         self._map = mmap.mmap(self._file, self.size)
-        self._bytes: Any = np.frombuffer(self._map, np.uint8)
+        self._bytes = np.frombuffer(self._map, np.uint8)
 
     def allocate(self, nbytes: int) -> DmaBuffer:
         """Return the first free piece that is large enough; `LinkError` if there is none."""
@@ -77,7 +76,7 @@ class DmaMemory:
                 raise LinkError(f"cannot write {path}: {error.strerror}") from None
 
     def close(self) -> None:
-        self._bytes = None
+        self._bytes = np.zeros(0, np.uint8)
         with suppress(BufferError):  # a buffer is still in use, and keeps the map
             self._map.close()
         os.close(self._file)

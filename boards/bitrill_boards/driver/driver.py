@@ -8,15 +8,18 @@ print(driver.report())
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import closing
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from .driver_errors import DriverError
 from .network import Network
 from .transport import Transport
+
+if TYPE_CHECKING:
+    from numpy.typing import ArrayLike
 
 
 class Driver:
@@ -27,7 +30,9 @@ class Driver:
     `DriverError` if the board holds another network.
     """
 
-    def __init__(self, network: Network, transport: Transport, *, roofline: Any = None):
+    def __init__(
+        self, network: Network, transport: Transport, *, roofline: Mapping[str, Any] | None = None
+    ):
         self.network, self.transport, self.roofline = network, transport, roofline
         self._in = network.input.format(transport.align)
         self._out = network.output.format(transport.align)
@@ -47,8 +52,8 @@ class Driver:
                 raise DriverError(f"a frame {what} must have {wants} bytes, the board's has {has}")
 
     def run(
-        self, images: Any, progress: Callable[[str, int, int], None] | None = None
-    ) -> tuple[np.ndarray, Any]:
+        self, images: ArrayLike, progress: Callable[[str, int, int], None] | None = None
+    ) -> tuple[np.ndarray, np.ndarray | dict[str, np.ndarray]]:
         """Run images ``[N, *shape]`` and return the integers and the model's output ``[N, ..]``.
 
         If the model has several outputs, the second result is a dictionary of them by name.
@@ -59,7 +64,7 @@ class Driver:
         return integers, outputs if len(outputs) > 1 else next(iter(outputs.values()))
 
     def run_named(
-        self, images: Any, progress: Callable[[str, int, int], None] | None = None
+        self, images: ArrayLike, progress: Callable[[str, int, int], None] | None = None
     ) -> tuple[np.ndarray, dict[str, np.ndarray]]:
         """Run images as `run` does, but always return a dictionary of the outputs by name.
 
@@ -95,7 +100,10 @@ class Driver:
         return self.transport.write_weights(pairs)
 
     def self_test(
-        self, inputs: Any, outputs: Any, progress: Callable[[str, int, int], None] | None = None
+        self,
+        inputs: ArrayLike,
+        outputs: ArrayLike,
+        progress: Callable[[str, int, int], None] | None = None,
     ) -> int:
         """Run recorded frames; return the number of frames with any wrong bit."""
         integers, _ = self.run_named(inputs, progress)
@@ -140,5 +148,5 @@ class Driver:
     def __enter__(self) -> Driver:
         return self
 
-    def __exit__(self, *_: Any) -> None:
+    def __exit__(self, *_: object) -> None:
         self.close()

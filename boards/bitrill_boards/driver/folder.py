@@ -27,7 +27,7 @@ BITSTREAM = "bitrill.bit"
 class Folder:
     """A board's folder; ``manifest``: its ``board.json``, with the keys that the driver needs."""
 
-    def __init__(self, path: Any):
+    def __init__(self, path: str | os.PathLike[str]):
         self.path = os.fspath(path)
         self.manifest = self._json("board.json")
         link = self.manifest.get("link")

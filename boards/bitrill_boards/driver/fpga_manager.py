@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-from typing import Any
 
 from .bitfile import BitFile, part_key
 from .driver_errors import DriverError
@@ -15,7 +14,7 @@ NAME = "bitrill.bin"
 """Name of the file that the kernel reads, in ``/lib/firmware``."""
 
 
-def load(path: Any, part: str, *, root: str = "/") -> None:
+def load(path: str | os.PathLike[str], part: str, *, root: str = "/") -> None:
     """Load the ``.bit`` at ``path`` into this board, whose part is ``part``.
 
     ``root``: root of the board's file system. Raises `DriverError` if the bitstream is for another
@@ -42,7 +41,7 @@ def load(path: Any, part: str, *, root: str = "/") -> None:
         )
 
 
-def _read(path: Any) -> BitFile:
+def _read(path: str | os.PathLike[str]) -> BitFile:
     try:
         with open(path, "rb") as file:
             return BitFile.parse(file.read(), str(path))

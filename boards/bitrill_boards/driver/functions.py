@@ -7,8 +7,7 @@ with it. A constant operand is the attribute ``value``, with ``reverse`` if it c
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
-from typing import Any
+from collections.abc import Callable, Sequence
 
 import numpy as np
 
@@ -19,7 +18,9 @@ SELU_ALPHA, SELU_GAMMA = 1.67326319217681884765625, 1.05070102214813232421875
 def _two(f: Callable[..., np.ndarray]) -> Callable[..., np.ndarray]:
     """Return a function of two arrays, or of one array and the constant ``value``."""
 
-    def both(*x: np.ndarray, value: Any = None, reverse: int = 0) -> np.ndarray:
+    def both(
+        *x: np.ndarray, value: float | np.ndarray | None = None, reverse: int = 0
+    ) -> np.ndarray:
         if value is None:
             return f(*x)
         return f(value, x[0]) if reverse else f(x[0], value)
@@ -40,15 +41,19 @@ def _erf(x: np.ndarray) -> np.ndarray:
     return np.array([math.erf(v) for v in x.ravel().tolist()]).reshape(x.shape)
 
 
-def _elu(x: np.ndarray, *, alpha: Any = 1.0) -> np.ndarray:
+def _elu(x: np.ndarray, *, alpha: float | np.ndarray = 1.0) -> np.ndarray:
     return np.where(x < 0, alpha * np.expm1(np.minimum(x, 0.0)), x)
 
 
-def _selu(x: np.ndarray, *, alpha: Any = SELU_ALPHA, gamma: Any = SELU_GAMMA) -> np.ndarray:
+def _selu(
+    x: np.ndarray, *, alpha: float | np.ndarray = SELU_ALPHA, gamma: float | np.ndarray = SELU_GAMMA
+) -> np.ndarray:
     return gamma * _elu(x, alpha=alpha)
 
 
-def _hard_sigmoid(x: np.ndarray, *, alpha: Any = 0.2, beta: Any = 0.5) -> np.ndarray:
+def _hard_sigmoid(
+    x: np.ndarray, *, alpha: float | np.ndarray = 0.2, beta: float | np.ndarray = 0.5
+) -> np.ndarray:
     return np.clip(alpha * x + beta, 0.0, 1.0)
 
 
@@ -58,11 +63,13 @@ def _gelu(x: np.ndarray, *, approximate: str = "none") -> np.ndarray:
     return 0.5 * x * (1.0 + _erf(x / math.sqrt(2)))
 
 
-def _clip(x: np.ndarray, *, min: Any = -np.inf, max: Any = np.inf) -> np.ndarray:
+def _clip(
+    x: np.ndarray, *, min: float | np.ndarray = -np.inf, max: float | np.ndarray = np.inf
+) -> np.ndarray:
     return np.minimum(np.maximum(x, min), max)
 
 
-def _leaky(x: np.ndarray, *, slope: Any) -> np.ndarray:
+def _leaky(x: np.ndarray, *, slope: float | np.ndarray) -> np.ndarray:
     return np.where(x < 0, slope * x, x)
 
 
@@ -107,19 +114,26 @@ def _top_k_indices(x: np.ndarray, *, axis: int, k: int, largest: int) -> np.ndar
 
 
 def _reduced(f: Callable[..., np.ndarray]) -> Callable[..., np.ndarray]:
-    def reduce(x: np.ndarray, *, axes: Any, keepdims: int) -> np.ndarray:
+    def reduce(x: np.ndarray, *, axes: Sequence[int], keepdims: int) -> np.ndarray:
         return f(x, tuple(axes), keepdims=bool(keepdims))
 
     return reduce
 
 
-def _slice(x: np.ndarray, *, axes: Any, starts: Any, sizes: Any, steps: Any) -> np.ndarray:
+def _slice(
+    x: np.ndarray,
+    *,
+    axes: Sequence[int],
+    starts: Sequence[int],
+    sizes: Sequence[int],
+    steps: Sequence[int],
+) -> np.ndarray:
     for k, axis in enumerate(axes):
         x = np.take(x, starts[k] + steps[k] * np.arange(sizes[k]), axis)
     return x
 
 
-def _reorder(x: np.ndarray, *, order: Any, shape: Any) -> np.ndarray:
+def _reorder(x: np.ndarray, *, order: Sequence[int], shape: Sequence[int]) -> np.ndarray:
     return x.reshape(len(x), -1)[:, order].reshape(-1, *shape)
 
 

@@ -7,7 +7,6 @@ import os
 import select
 import struct
 import time
-from typing import Any
 
 import numpy as np
 
@@ -36,7 +35,7 @@ class Mapped:
         self.path, self.size = path, size
         self._file, self._map = _map(path, offset, size)
         # numpy moves 32 bits at once; slices of a map may move single bytes, which the bus refuses
-        self._words: Any = np.frombuffer(self._map, np.uint32)
+        self._words = np.frombuffer(self._map, np.uint32)
 
     def read(self, offset: int) -> int:
         return int(self._words[self._at(offset)])
@@ -53,7 +52,7 @@ class Mapped:
         return offset // 4
 
     def close(self) -> None:
-        self._words = None
+        self._words = np.zeros(0, np.uint32)
         self._map.close()
         os.close(self._file)
 

@@ -7,7 +7,8 @@ numbers at which the model's first quantizer steps to its next value.
 from __future__ import annotations
 
 import json
-from typing import Any
+import os
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -16,6 +17,9 @@ from .layout import to_model, to_stream
 from .outputs import Outputs
 from .packing import CODINGS, Format
 from .quantizer import BatchQuantizer
+
+if TYPE_CHECKING:
+    from numpy.typing import ArrayLike
 
 FORMAT = 1
 
@@ -70,12 +74,12 @@ class Network:
         self._outputs = Outputs(spec["output"])
 
     @staticmethod
-    def read(path: Any) -> Network:
+    def read(path: str | os.PathLike[str]) -> Network:
         """Read a ``network.json``."""
         with open(path, encoding="utf-8") as file:
             return Network(json.load(file))
 
-    def checked(self, x: Any) -> np.ndarray:
+    def checked(self, x: ArrayLike) -> np.ndarray:
         """Return the images as an array; `DriverError` unless they are numbers ``[N, *shape]``."""
         x = np.asarray(x)
         if x.ndim == 0 or x.shape[1:] != self.input.shape:
@@ -87,7 +91,7 @@ class Network:
             raise DriverError(_NO_FLOATS)
         return x
 
-    def integers(self, x: Any) -> np.ndarray:
+    def integers(self, x: ArrayLike) -> np.ndarray:
         """Return the stream's integers ``[N, *edge]`` for the model's floats or integers."""
         x, e = self.checked(x), self.input
         if x.dtype.kind == "f":
@@ -97,7 +101,7 @@ class Network:
             raise DriverError(f"images must hold integers {e.lo}..{e.hi}, not {low}..{high}")
         return e.to_stream(x)
 
-    def pack(self, x: Any, form: Format) -> np.ndarray:
+    def pack(self, x: ArrayLike, form: Format) -> np.ndarray:
         """Return images as packed frames, uint8 ``[N, bytes]``."""
         x, e = self.checked(x), self.input
         out = np.empty((len(x), form.bytes), np.uint8)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import importlib.util
-from typing import Any
+import os
 
 from . import fpga_manager, linux, pynq
 from .driver import Driver
@@ -17,7 +17,7 @@ TRANSPORTS = {"axi": ("pynq", "linux"), "uart": ("uart",)}
 
 
 def connect(
-    folder: Any,
+    folder: Folder | str | os.PathLike[str],
     transport: str | None = None,
     *,
     port: str | None = None,
@@ -40,7 +40,7 @@ def connect(
 
 
 def open_transport(
-    folder: Any,
+    folder: Folder | str | os.PathLike[str],
     kind: str | None = None,
     port: str | None = None,
     *,

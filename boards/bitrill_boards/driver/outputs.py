@@ -89,7 +89,7 @@ class Outputs:
         return values
 
 
-def _attribute(value: Any) -> Any:
+def _attribute(value: object) -> object:
     """Return an attribute as a function expects it; JSON objects are arrays of numbers."""
     if not isinstance(value, dict):
         return value

@@ -6,9 +6,12 @@ Zeros pad the frame to a multiple of ``align`` bytes.
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING
 
 import numpy as np
+
+if TYPE_CHECKING:
+    from numpy.typing import ArrayLike
 
 
 class Integer:
@@ -83,7 +86,7 @@ CODINGS: dict[str, type[Integer]] = {"integer": Integer, "bipolar": Bipolar, "lo
 """How elements are written in bits, by the word in network.json."""
 
 
-def _narrowest(bits: int) -> Any:
+def _narrowest(bits: int) -> type[np.unsignedinteger]:
     """Return the narrowest unsigned dtype that holds a code."""
     dtypes = (np.uint8, np.uint16, np.uint32, np.uint64)
     return next(t for t in dtypes if np.dtype(t).itemsize * 8 >= bits)
@@ -105,7 +108,7 @@ class Format:
         self.dense = -(-self.size * self.bits // 8)
         self.bytes = -(-self.dense // self.align) * self.align
 
-    def pack(self, values: Any) -> np.ndarray:
+    def pack(self, values: ArrayLike) -> np.ndarray:
         """Pack integers ``[N, size]`` into uint8 ``[N, bytes]``."""
         return self.pack_codes(self.coding.codes(np.asarray(values), self.bits, self.signed))
 
@@ -118,7 +121,7 @@ class Format:
         out[:, : self.dense] = packed[:, : self.dense]
         return out
 
-    def unpack(self, data: Any) -> np.ndarray:
+    def unpack(self, data: ArrayLike) -> np.ndarray:
         """Unpack uint8 ``[N, bytes]`` into int64 ``[N, size]``."""
         data, b = np.asarray(data, np.uint8).reshape(-1, self.bytes), self.bits
         if b in (1, 2, 4):
@@ -153,7 +156,7 @@ class Format:
         ).reshape(n, -1)
 
 
-def _merged(codes: np.ndarray, group: int, b: int, dtype: Any) -> np.ndarray:
+def _merged(codes: np.ndarray, group: int, b: int, dtype: type[np.unsignedinteger]) -> np.ndarray:
     """Join every ``group`` elements into one number; the first element has the lowest bits."""
     n, size = codes.shape
     short = -size % group

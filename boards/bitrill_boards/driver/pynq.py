@@ -9,7 +9,8 @@ from __future__ import annotations
 import importlib
 import os
 import time
-from typing import Any
+from types import ModuleType
+from typing import Protocol
 
 import numpy as np
 
@@ -24,7 +25,7 @@ def open_board(
 ) -> AxiTransport:
     """Load the folder's bitstream, unless it is ``loaded``, and open its network."""
     try:
-        pynq: Any = importlib.import_module("pynq")
+        pynq: ModuleType = importlib.import_module("pynq")
     except ImportError:
         raise LinkError(
             "PYNQ is not installed for this Python: on its image, become root (sudo -i) and"
@@ -50,7 +51,7 @@ def open_board(
     return transport
 
 
-def _load(pynq: Any, path: str) -> None:
+def _load(pynq: ModuleType, path: str) -> None:
     """Load an overlay if there is a ``.hwh`` beside the bitstream, else only the bitstream."""
     try:
         if os.path.exists(os.path.splitext(path)[0] + ".hwh"):
@@ -62,12 +63,34 @@ def _load(pynq: Any, path: str) -> None:
         raise LinkError(f"PYNQ cannot load {path}: {error}{hint}") from None
 
 
+class Mmio(Protocol):
+    """PYNQ's ``MMIO``: registers of 32 bits at byte offsets."""
+
+    def read(self, offset: int) -> int: ...
+
+    def write(self, offset: int, data: int) -> None: ...
+
+
+class Allocated(Protocol):
+    """The array that PYNQ's ``allocate`` returns, with what the driver needs of it."""
+
+    physical_address: int
+
+    def __array__(self) -> np.ndarray: ...
+
+    def flush(self) -> None: ...
+
+    def invalidate(self) -> None: ...
+
+    def freebuffer(self) -> None: ...
+
+
 class PynqRegisters:
     """`ShellRegisters` through PYNQ's MMIO, without the interrupt."""
 
     interrupts = False
 
-    def __init__(self, mmio: Any, size: int):
+    def __init__(self, mmio: Mmio, size: int):
         self._mmio, self._size = mmio, size
 
     def read(self, offset: int) -> int:
@@ -93,7 +116,7 @@ class PynqMemory:
 
     size = None  # PYNQ does not say how much there is
 
-    def __init__(self, pynq: Any):
+    def __init__(self, pynq: ModuleType):
         self._pynq = pynq
 
     def allocate(self, nbytes: int) -> PynqBuffer:
@@ -109,7 +132,7 @@ class PynqMemory:
 class PynqBuffer:
     """`Buffer` that PYNQ allocated."""
 
-    def __init__(self, buffer: Any):
+    def __init__(self, buffer: Allocated):
         self._buffer, self.array = buffer, np.asarray(buffer)
         device = getattr(buffer, "device_address", None)
         self.address = int(buffer.physical_address if device is None else device)

@@ -8,11 +8,29 @@ or one less at every level and just below every level, it is so everywhere.
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 
 from .driver_errors import DriverError
+
+if TYPE_CHECKING:
+    from numpy.typing import ArrayLike
+
+
+class Guess(NamedTuple):
+    """Parameters of a guess of the step.
+
+    ``factor``, ``offset``: of the even distance of the levels; ``levels``: those of all channels
+    in one row, each channel's followed by infinity; ``begin``: where each channel begins in it.
+    """
+
+    factor: np.ndarray
+    offset: np.ndarray
+    levels: np.ndarray
+    begin: np.ndarray
+    steps: np.ndarray
+
 
 COMPARED = 15
 """Largest number of levels that are compared one by one."""
@@ -25,10 +43,10 @@ class BatchQuantizer:
     for each; ``inverted [C]``: whether the channel's steps count downwards.
     """
 
-    def __init__(self, levels: Any, inverted: Any):
+    def __init__(self, levels: ArrayLike, inverted: ArrayLike):
         self.levels, self.inverted = np.array(levels, np.float64), np.array(inverted, bool)
         self.steps = self.levels.shape[1]
-        self._known: dict[Any, tuple[np.ndarray, Any]] = {}
+        self._known: dict[np.dtype, tuple[np.ndarray, Guess | None]] = {}
 
     def __call__(self, x: np.ndarray) -> np.ndarray:
         """Return the steps of finite floats as small unsigned integers; bool for a single level."""
@@ -47,7 +65,7 @@ class BatchQuantizer:
             return n ^ self.inverted
         return np.where(self.inverted, n.dtype.type(self.steps) - n, n)
 
-    def _count(self, x: np.ndarray, levels: np.ndarray, guess: Any) -> np.ndarray:
+    def _count(self, x: np.ndarray, levels: np.ndarray, guess: Guess | None) -> np.ndarray:
         if self.steps == 1:
             return x >= levels[:, 0]
         narrow = next(t for t in (np.uint8, np.uint16, np.uint32) if self.steps <= np.iinfo(t).max)
@@ -61,12 +79,8 @@ class BatchQuantizer:
         return n
 
 
-def _guess(levels: np.ndarray) -> tuple[np.ndarray, ...] | None:
-    """Return the parameters of a guess; None if it could miss the step by more than one.
-
-    They are factor, offset, the levels of all channels in one row (infinity after each channel's),
-    where each channel begins in it, and the number of steps.
-    """
+def _guess(levels: np.ndarray) -> Guess | None:
+    """Return the parameters of a guess; None if it could miss the step by more than one."""
     rows, steps = levels.shape
     kind = levels.dtype.type
     if steps < 2 or not np.isfinite(levels).all():
@@ -82,10 +96,11 @@ def _guess(levels: np.ndarray) -> tuple[np.ndarray, ...] | None:
     if (at < step - 1).any() or (below > step - 1).any():
         return None
     above = np.concatenate([levels, np.full((rows, 1), np.inf, levels.dtype)], axis=1)
-    return factor, offset, above.ravel(), np.arange(rows) * (steps + 1), np.array(steps)
+    begin = np.arange(rows) * (steps + 1)
+    return Guess(factor, offset, above.ravel(), begin, np.array(steps))
 
 
-def _first(x: np.ndarray, factor: Any, offset: Any, steps: Any) -> np.ndarray:
+def _first(x: np.ndarray, factor: np.ndarray, offset: np.ndarray, steps: np.ndarray) -> np.ndarray:
     """Guess the step of ``x``: correct, or one too small."""
     t = x * factor
     t += offset
@@ -93,7 +108,7 @@ def _first(x: np.ndarray, factor: Any, offset: Any, steps: Any) -> np.ndarray:
     return t.astype(np.intp)
 
 
-def _guessed(x: np.ndarray, guess: tuple[np.ndarray, ...]) -> np.ndarray:
+def _guessed(x: np.ndarray, guess: Guess) -> np.ndarray:
     factor, offset, levels, begin, steps = guess
     with np.errstate(over="ignore"):
         g = _first(x, factor, offset, x.dtype.type(steps))
@@ -101,7 +116,7 @@ def _guessed(x: np.ndarray, guess: tuple[np.ndarray, ...]) -> np.ndarray:
     return g
 
 
-def _as(levels: np.ndarray, dtype: Any) -> np.ndarray:
+def _as(levels: np.ndarray, dtype: np.dtype) -> np.ndarray:
     """Round levels up to a narrower float dtype, in which a number reaches both or neither."""
     if np.dtype(dtype).itemsize >= 8:
         return levels

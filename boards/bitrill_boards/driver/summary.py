@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
 
-def summary(report: dict[str, Any]) -> str:
+def summary(report: Mapping[str, Any]) -> str:
     """Return the report of `Driver.report` as text."""
     if not report["frames"]:
         return "no frames"

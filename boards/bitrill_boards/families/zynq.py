@@ -98,7 +98,7 @@ def families() -> dict[str, Processing]:
     return {family: _processing(table) for family, table in tables.items()}
 
 
-def _processing(table: Mapping[str, Any]) -> Processing:
+def _processing(table: Mapping[str, object]) -> Processing:
     values: dict[str, Any] = {k: tuple(v) if isinstance(v, list) else v for k, v in table.items()}
     return Processing(**values)
 

@@ -5,8 +5,6 @@ Both buses: ARM IHI 0022.
 
 from __future__ import annotations
 
-from typing import Any
-
 from amaranth import *
 from amaranth.lib import wiring
 from amaranth.lib.wiring import In, Out
@@ -71,7 +69,7 @@ class Axi3ToLite(wiring.Component):
         self.bits, self.base = bits, base
         super().__init__({"gp": In(axi3_master()), "axi": Out(axi_lite(bits))})
 
-    def elaborate(self, platform: Any) -> Module:
+    def elaborate(self, platform: object) -> Module:
         m = Module()
         live = Signal()  # 0 during reset, when an accepted burst would be lost
         m.d.sync += live.eq(1)
@@ -183,7 +181,7 @@ class _Burst:
         m.d.sync += self._following.eq(((now >> size) + 1) << size)
         self._next = (now & ~moving) | (self._following & moving)
 
-    def accept(self, live: Signal, *also: Any) -> None:
+    def accept(self, live: Signal, *also: object) -> None:
         """In state IDLE, accept the burst that the channel offers, and assign ``also``."""
         m, asked = self._m, self._asked
         m.d.comb += asked["ready"].eq(live)

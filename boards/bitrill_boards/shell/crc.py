@@ -4,8 +4,6 @@
 flip-flops bit by bit, 390 LUTs byte by byte; with this one, 296 and 257 (lcs, Yosys, Xilinx).
 """
 
-from typing import Any
-
 from amaranth import *
 from amaranth.lib import wiring
 from amaranth.lib.wiring import In, Out
@@ -40,7 +38,7 @@ class Crc(wiring.Component):
             }
         )
 
-    def elaborate(self, platform: Any) -> Module:
+    def elaborate(self, platform: object) -> Module:
         m = Module()
         left = Signal(range(9))
         m.d.comb += self.busy.eq(left != 0)

@@ -16,8 +16,6 @@ wires. So no part is as wide as both words together, and a wide beat costs about
 
 from __future__ import annotations
 
-from typing import Any
-
 from amaranth import *
 from amaranth.lib import wiring
 from amaranth.lib.wiring import In, Out
@@ -42,7 +40,7 @@ class Gearbox(wiring.Component):
             {"i": In(beats(gear.width_in)), "o": Out(beats(gear.width_out)), "last": Out(1)}
         )
 
-    def elaborate(self, platform: Any) -> Module:
+    def elaborate(self, platform: object) -> Module:
         m = Module()
         g = self.gear
         unit, target = g.step, g.width_out // g.step
@@ -114,7 +112,7 @@ class _Slices:
     ``ends``: it is the last one of its frame. Some frames end with an empty chunk (`Gear.flush`).
     """
 
-    def __init__(self, m: Module, g: Gear, i: Any, fire: Value):
+    def __init__(self, m: Module, g: Gear, i: wiring.PureInterface, fire: Value):
         count = len(g.slices)
         flushing = Signal()
         slice_, word_ = Signal(range(max(2, count))), Signal(range(max(2, g.words_in)))

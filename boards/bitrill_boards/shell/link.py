@@ -24,8 +24,6 @@ Two requests may be pending: one is computed and answered while the next one arr
 dropped. A request that stops half-way is dropped after ``timeout`` cycles without a byte.
 """
 
-from typing import Any
-
 from amaranth import *
 from amaranth.lib import wiring
 from amaranth.lib.wiring import In, Out
@@ -65,7 +63,7 @@ class Link(wiring.Component):
             }
         )
 
-    def elaborate(self, platform: Any) -> Module:
+    def elaborate(self, platform: object) -> Module:
         m = Module()
         m.submodules.requests = requests = Requests(self.identity.bytes_in, timeout=self.timeout)
         m.submodules.replies = replies = Replies(self.identity)

@@ -10,8 +10,6 @@ complete, and then ``idle`` is 1. Only then may a mover be reset.
 
 from __future__ import annotations
 
-from typing import Any
-
 from amaranth import *
 from amaranth.lib import wiring
 from amaranth.lib.wiring import In, Out
@@ -147,7 +145,7 @@ class Reader(_Mover):
         self.window = window
         super().__init__(address, read_channels(address), {"o": Out(beats(WORD))})
 
-    def elaborate(self, platform: Any) -> Module:
+    def elaborate(self, platform: object) -> Module:
         m = Module()
         bus = self.bus
         # a block memory of `window` words makes a FIFO of one slot more
@@ -187,7 +185,7 @@ class Writer(_Mover):
     def __init__(self, address: int):
         super().__init__(address, write_channels(address), {"i": In(beats(WORD))})
 
-    def elaborate(self, platform: Any) -> Module:
+    def elaborate(self, platform: object) -> Module:
         m = Module()
         bus, slots = self.bus, self.SLOTS
         m.submodules.fifo = fifo = Fifo(WORD, slots, form="distributed")

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from fractions import Fraction
-from typing import Any
 
 from amaranth import *
 from amaranth.lib import wiring
@@ -114,7 +113,7 @@ class NetworkInstance(wiring.Component):
             }
         )
 
-    def elaborate(self, platform: Any) -> Module:
+    def elaborate(self, platform: object) -> Module:
         m = Module()
         e = self.edges
         least = e.chunks if self.width == MEMORY_BITS else (1, 1)  # a serial line is slower anyway

@@ -4,7 +4,6 @@
 
 from fractions import Fraction
 from math import ceil
-from typing import Any
 
 from amaranth.hdl import ClockDomain, DomainRenamer, Instance, Module, ResetSignal, Signal
 from amaranth.lib import wiring
@@ -39,7 +38,7 @@ class StartUp(wiring.Component):
         self.cycles = cycles
         super().__init__({"lock": In(1), "reset": Out(1, init=1)})
 
-    def elaborate(self, platform: Any) -> Module:
+    def elaborate(self, platform: object) -> Module:
         m = Module()
         locked, left = Signal(), Signal(range(self.cycles + 1), init=self.cycles)
         m.submodules.sync = FFSynchronizer(self.lock, locked)
@@ -72,7 +71,7 @@ class OpenTop(wiring.Component):
         held = dict.fromkeys(self.held, Out(1, init=1))
         super().__init__({"clk": In(1), "rx": In(1, init=1), "tx": Out(1, init=1), **held})
 
-    def elaborate(self, platform: Any) -> Module:
+    def elaborate(self, platform: object) -> Module:
         m = Module()
         m.d.comb += [getattr(self, name).eq(1) for name in self.held]
         m.domains.sync = sync = ClockDomain("sync")
@@ -104,7 +103,7 @@ def instance(pll: Pll, *, clock_in: Signal, clock_out: Signal, locked: Signal) -
     outputs = {pll.output: clock_out, pll.locked: locked}
     for port in pll.joined.values():
         outputs.setdefault(port, Signal(name=port.lower()))
-    ends: dict[str, Any] = {
+    ends: dict[str, object] = {
         **{f"p_{name}": value for name, value in pll.parameters.items()},
         **{f"a_{name}": value for name, value in pll.attributes.items()},
         **{f"i_{name}": value for name, value in pll.constants.items()},

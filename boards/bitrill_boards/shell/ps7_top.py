@@ -8,8 +8,6 @@ the board sets FCLK, level shifters and the port's width, as for a block design
 
 from __future__ import annotations
 
-from typing import Any
-
 from amaranth import *
 from amaranth.lib import wiring
 from bitrill_hw.memories.roms import convert
@@ -41,7 +39,7 @@ class Ps7Top(wiring.Component):
         self.edges, self.base = edges, base
         super().__init__({})
 
-    def elaborate(self, platform: Any) -> Module:
+    def elaborate(self, platform: object) -> Module:
         m = Module()
         m.domains.sync = cd = ClockDomain()
         clocks, resets_n = Signal(4, name="fclk"), Signal(4, name="fresetn")
@@ -88,13 +86,13 @@ def _fit(value: Value, width: int) -> Value:
     return Cat(value, C(0, width))[:width]
 
 
-def _gp(gp: Any, flow: wiring.Flow) -> dict[str, Value]:
+def _gp(gp: wiring.PureInterface, flow: wiring.Flow) -> dict[str, Value]:
     """Return PS7's ports of M_AXI_GP0 in one direction, and their signals."""
     ports = axi3_master().members
     return {f"{GP}{n.upper()}": getattr(gp, n) for n, p in ports.items() if p.flow == flow}
 
 
-def _hp(channels: Any, names: tuple[str, ...]) -> dict[str, Value]:
+def _hp(channels: wiring.PureInterface, names: tuple[str, ...]) -> dict[str, Value]:
     """Return PS7's ports of S_AXI_HP0 for names of the shell's ports, and their signals."""
     return {f"{HP}{n.upper()}": getattr(channels, n) for n in names}
 

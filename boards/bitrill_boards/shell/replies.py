@@ -6,7 +6,6 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any
 
 from amaranth import *
 from amaranth.lib import wiring
@@ -77,7 +76,7 @@ class Replies(wiring.Component):
             }
         )
 
-    def elaborate(self, platform: Any) -> Module:
+    def elaborate(self, platform: object) -> Module:
         m = Module()
         m.submodules.crc = crc = Crc()
         out, ident = self.identity.bytes_out, self.identity.pack()

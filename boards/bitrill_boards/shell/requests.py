@@ -5,8 +5,6 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 from amaranth import *
 from amaranth.lib import wiring
 from amaranth.lib.enum import Enum
@@ -64,7 +62,7 @@ class Requests(wiring.Component):
             }
         )
 
-    def elaborate(self, platform: Any) -> Module:
+    def elaborate(self, platform: object) -> Module:
         m = Module()
         m.submodules.crc = crc = Crc()
         n = self.bytes_in

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from math import ceil, floor
-from typing import Any
 
 from amaranth import *
 from amaranth.lib import wiring
@@ -53,7 +52,7 @@ class Receiver(wiring.Component):
         self.divisor = divisor
         super().__init__({"rx": In(1, init=1), "o": Out(beats(8))})
 
-    def elaborate(self, platform: Any) -> Module:
+    def elaborate(self, platform: object) -> Module:
         m = Module()
         line, seen = Signal(init=1), Signal(3, init=7)
         m.submodules.sync = FFSynchronizer(self.rx, line, init=1)
@@ -102,7 +101,7 @@ class Transmitter(wiring.Component):
         self.divisor = divisor
         super().__init__({"i": In(beats(8)), "tx": Out(1, init=1)})
 
-    def elaborate(self, platform: Any) -> Module:
+    def elaborate(self, platform: object) -> Module:
         m = Module()
         wait, left, bits = Signal(range(self.divisor)), Signal(range(11)), Signal(9)
         m.d.comb += self.i.ready.eq((left == 0) & (wait == 0))

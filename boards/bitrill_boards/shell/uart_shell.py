@@ -4,8 +4,6 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 from amaranth import *
 from amaranth.lib import wiring
 from amaranth.lib.wiring import In, Out
@@ -34,7 +32,7 @@ class UartCore(wiring.Component):
         self.identity = Identity(edges.digest, clock_hz, into, out)
         super().__init__({"rx": In(beats(8)), "tx": Out(beats(8))})
 
-    def elaborate(self, platform: Any) -> Module:
+    def elaborate(self, platform: object) -> Module:
         m = Module()
         m.submodules.link = link = Link(self.identity, timeout=self.timeout)
         m.submodules.network = network = NetworkInstance(self.edges, 8)
@@ -64,7 +62,7 @@ class UartShell(wiring.Component):
         self.core = UartCore(edges, clock_hz=clock_hz, timeout=SILENCE * 10 * divisor)
         super().__init__({"rx": In(1, init=1), "tx": Out(1, init=1)})
 
-    def elaborate(self, platform: Any) -> Module:
+    def elaborate(self, platform: object) -> Module:
         m = Module()
         m.submodules.core = self.core
         m.submodules.receiver = receiver = Receiver(self.divisor)

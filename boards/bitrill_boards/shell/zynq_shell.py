@@ -18,7 +18,6 @@ all others             SLVERR
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any
 
 from amaranth import *
 from amaranth.lib import wiring
@@ -98,7 +97,7 @@ class ZynqShell(wiring.Component):
             }
         )
 
-    def elaborate(self, platform: Any) -> Module:
+    def elaborate(self, platform: object) -> Module:
         m = Module()
         m.submodules.lite = lite = AxiLite(self.register_bits)
         wiring.connect(m, wiring.flipped(self.axi), lite.axi)
@@ -191,10 +190,10 @@ class ZynqShell(wiring.Component):
             ]
         return reader, writer, network
 
-    def _registers(self, m: Module, bus: Any, s: _ShellState) -> None:
+    def _registers(self, m: Module, bus: wiring.PureInterface, s: _ShellState) -> None:
         """Answer accesses to the shell's own registers."""
         digest = int.from_bytes(self.edges.digest, "big")
-        values: dict[str, Any] = {
+        values: dict[str, Value] = {
             "IDENTITY": C(IDENTITY, 32),
             "VERSION": C(VERSION, 32),
             "DIGEST_LOW": C(digest & 0xFFFFFFFF, 32),
@@ -229,7 +228,7 @@ class ZynqShell(wiring.Component):
                             m.d.sync += kept.bits.eq(bus.data[kept.first :])
                     m.d.comb += bus.error.eq(~allowed)
 
-    def _weights(self, m: Module, bus: Any, network: NetworkInstance) -> Value:
+    def _weights(self, m: Module, bus: wiring.PureInterface, network: NetworkInstance) -> Value:
         """Forward accesses from `WEIGHTS` on to the network; return 1 while there is none.
 
         A reset of the network waits for that, or the access would be lost. An access that begins

@@ -3,8 +3,8 @@
 Attributes: UG994, "List of Supported X_ Attributes". Read and write channels form one AXI4 master.
 """
 
+from collections.abc import Sized
 from dataclasses import dataclass
-from typing import Any
 
 from ..shell.movers import BURST, WINDOW, WORD, Writer
 from ..shell.zynq_shell import ZynqShell
@@ -106,5 +106,5 @@ def _parameters(interface: str, shell: ZynqShell) -> str:
     )
 
 
-def _width(signal: Any) -> int:
+def _width(signal: Sized) -> int:
     return len(signal)
