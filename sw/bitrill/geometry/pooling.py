@@ -9,7 +9,7 @@ from functools import cached_property
 
 import numpy as np
 
-from ..ir import Buffered, IntType, Rule, Schedule, Structure, Tensor, Wiring, channelwise
+from ..ir import Buffered, IntType, Rule, Schedule, Structure, Tensor, Wiring, Work, channelwise
 from .windows import Sizes, Sliding, sliding
 
 
@@ -95,6 +95,12 @@ class Pooling(Buffered, abstract=True):
             Rule("step", "out", taken, 0),
         )
         return Schedule(self.beats_in, len(entered), len(given), rules)
+
+    def work(self) -> Work:
+        """An addition or comparison for each element of each window; running results move."""
+        kh, kw = self.windows.kernel
+        merged = self.y.size * kh * kw * self.y.type.bits
+        return Work(add_bits=merged) + super().work()
 
     def structure(self) -> Structure:
         s, w, pe = Structure(), self.windows, self.lanes_in

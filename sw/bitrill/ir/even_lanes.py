@@ -13,7 +13,7 @@ import numpy as np
 
 from ..errors import SpecError
 from .channels import Wiring
-from .impl import Choice, Cost, Impl, Style
+from .impl import Choice, Cost, Impl, Style, Work
 from .operator import Operator
 from .parameters import must_be_numbers, must_divide
 from .schedule import Rule, Schedule, port
@@ -105,6 +105,11 @@ class Buffered(EvenLanes, abstract=True):
             return Cost()
         return Cost(state_bits=self.state_bits, cycles=max(self.beats_in, self.beats_out))
 
+    def work(self) -> Work:
+        """Each element is written once, and read once for each result that it goes to."""
+        moved = sum(t.size * t.type.bits for t in (*self.operands, *self.results))
+        return Work.moving(moved, block=self.structure().bram18 > 0)
+
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class Joined(Buffered, abstract=True):
@@ -141,6 +146,10 @@ class Joined(Buffered, abstract=True):
     @abstractmethod
     def latency(self) -> int:
         """Stages from an operand to the result."""
+
+    def work(self) -> Work:
+        """One operation less than there are operands for each element, in registers alone."""
+        return Work(add_bits=(len(self.operands) - 1) * self.y.size * self.y.type.bits)
 
     def schedule(self) -> Schedule:
         n = self.beats_in

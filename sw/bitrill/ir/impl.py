@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import astuple, dataclass
 from typing import Any, Literal
 
 Style = Literal[
@@ -70,3 +70,28 @@ class Cost:
     state_bits: int = 0
     macs: int = 0
     cycles: int = 0
+
+
+@dataclass(frozen=True)
+class Work:
+    """Operations and memory accesses of one frame, for `bitrill.resources.energy`.
+
+    ``add_bits``: bits of the results of all additions and comparisons; ``product_bits``: for each
+    multiplication in logic the bits of one factor times those of the other, ``slice_bits`` the same
+    in DSP slices; ``lut_bits`` and ``block_bits``: bits read from or written to memories of LUTs
+    and to block memories.
+    """
+
+    add_bits: int = 0
+    product_bits: int = 0
+    slice_bits: int = 0
+    lut_bits: int = 0
+    block_bits: int = 0
+
+    @classmethod
+    def moving(cls, bits: int, *, block: bool) -> Work:
+        """Return the work of so many bits read or written."""
+        return cls(block_bits=bits) if block else cls(lut_bits=bits)
+
+    def __add__(self, other: Work) -> Work:
+        return Work(*(a + b for a, b in zip(astuple(self), astuple(other), strict=True)))

@@ -16,7 +16,7 @@ import numpy as np
 from ..errors import SpecError, StageError
 from . import registry
 from .channels import Ranges, Wiring
-from .impl import Choice, Cost, Impl, Multiply, Style
+from .impl import Choice, Cost, Impl, Multiply, Style, Work
 from .schedule import Schedule
 from .structure import Coefficients, Structure
 from .tables import Table
@@ -275,6 +275,16 @@ class Operator(ABC):
     @abstractmethod
     def cost(self) -> Cost:
         """Exact counts of storage and work."""
+
+    def work(self) -> Work:
+        """Operations and memory accesses of one frame (stage FOLDED).
+
+        If not overridden: an addition for each element of the results, and constants of the width
+        of an element read for it.
+        """
+        bits = sum(t.size * t.type.bits for t in self.results)
+        reads = bits if self.cost().weight_bits else 0
+        return Work(add_bits=bits) + Work.moving(reads, block=self.folded.in_block)
 
     @abstractmethod
     def structure(self) -> Structure:

@@ -21,6 +21,7 @@ from ..ir import (
     Table,
     Tensor,
     Wiring,
+    Work,
     alike,
     bits_for,
     different_bits,
@@ -212,6 +213,14 @@ class Depthwise(EvenLanes):
             return Cost(weight_bits=bits, macs=self.x.size)
         state = self.channels * self.y.type.bits if self.taps > 1 else 0
         return Cost(weight_bits=bits, state_bits=state, macs=self.x.size, cycles=self.beats_in)
+
+    def work(self) -> Work:
+        w, x, words = self.weight_type.bits, self.x.type.bits, self.groups * self.taps
+        read = self.x.size * w if words > 1 else 0
+        added = self.x.size * (w + x + self.y.type.bits)
+        products = self.x.size * w * x if min(w, x) > 1 else 0
+        sums = Work(add_bits=added, product_bits=products)
+        return sums + Work.moving(read, block=self.folded.in_block)
 
     def schedule(self) -> Schedule:
         groups, taps = self.groups, self.taps

@@ -8,7 +8,7 @@ import numpy as np
 
 from ..arith.dsp_packing import WEIGHT_BITS, X_BITS, port
 from ..errors import SpecError
-from ..ir import BIPOLAR, WIDEST, Impl, IntType, Joined, Ranges, Structure, Tensor
+from ..ir import BIPOLAR, WIDEST, Impl, IntType, Joined, Ranges, Structure, Tensor, Work
 from ..parts.families import family_of
 from .units.slice_choice import SliceChoice
 
@@ -93,6 +93,11 @@ class Mul(SliceChoice, Joined):
     @property
     def latency(self) -> int:
         return 2 + self.moved + self.folded.in_slices
+
+    def work(self) -> Work:
+        a, b = self.factors
+        bits = self.y.size * a.bits * b.bits
+        return Work(slice_bits=bits) if self.folded.in_slices else Work(product_bits=bits)
 
     def structure(self) -> Structure:
         s, pe = Structure(), self.folded.pe

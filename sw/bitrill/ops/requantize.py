@@ -20,6 +20,7 @@ from ..ir import (
     Style,
     Tensor,
     Wiring,
+    Work,
     alike,
     channelwise,
     different_bits,
@@ -138,6 +139,15 @@ class Requantize(SliceChoice):
             macs=self.x.size,
             cycles=0 if self.impl is None else self.x.size // self.impl.pe,
         )
+
+    def work(self) -> Work:
+        n, impl = self.x.size, self.folded
+        products = n * self.x.type.bits * self.gain_type.bits
+        constants = self.gain_type.bits + self.offset_type.bits
+        read = n * constants if self.x.channels > impl.pe else 0
+        product = Work(slice_bits=products) if impl.in_slices else Work(product_bits=products)
+        sums = Work(add_bits=n * self.sum_type.bits)
+        return product + sums + Work.moving(read, block=impl.in_block)
 
     def schedule(self) -> Schedule:
         return pipeline(n=self.x.size // self.folded.pe, latency=self.latency)

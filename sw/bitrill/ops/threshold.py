@@ -25,6 +25,7 @@ from ..ir import (
     Table,
     Tensor,
     Wiring,
+    Work,
     alike,
     channelwise,
     divisors,
@@ -235,6 +236,9 @@ class Threshold(EvenLanes):
 
     def schedule(self) -> Schedule:
         return pipeline(n=self.x.size // self.folded.pe, latency=self.latency)
+
+    def work(self) -> Work:
+        return self.form.work(self)
 
     def structure(self) -> Structure:
         return self.form.structure(self)

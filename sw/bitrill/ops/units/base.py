@@ -25,6 +25,7 @@ from ...ir import (
     Schedule,
     Structure,
     Style,
+    Work,
     bits_for,
     divisors,
 )
@@ -176,6 +177,27 @@ class Unit(ABC):
         family = family_of(op.folded.primitives)
         constant = op.inside is None and not self.free_weights
         return op.folded.in_block and constant and family.fills_blocks
+
+    def work(self, op: MatrixLike) -> Work:
+        """Products and sums of one frame, the weights read, the vector written and replayed."""
+        vectors, impl = op.x.size // op.cols, op.folded
+        steps, w, x = vectors * op.steps, op.weight_type.bits, op.x.type.bits
+        turns = op.neuron_fold * op.plane_pairs
+        replayed = vectors * op.cols * x * (1 + turns) if turns > 1 else 0
+        block = 2 << bits_for(op.synapse_fold) >= REPLAY_BLOCK
+        word = impl.pe * self.lanes(op) * w // self.word_planes(op)
+        read = steps * word if op.steps > 1 else 0
+        return (
+            self.products(steps * impl.pe * self.lanes(op), w, x)
+            + Work(add_bits=steps * impl.pe * op.y.type.bits if self.longest(op) > 1 else 0)
+            + Work.moving(read, block=impl.in_block)
+            + Work.moving(replayed, block=block)
+        )
+
+    def products(self, count: int, w: int, x: int) -> Work:
+        """Return the work of ``count`` products of ``w`` by ``x`` bits, and of adding them up."""
+        several = min(w, x) > 1
+        return Work(add_bits=count * (w + x), product_bits=count * w * x if several else 0)
 
     def weight_memory(self, s: Structure, op: MatrixLike, depth: int, width: int) -> None:
         """Count a memory of ``depth`` words for the weights, and the register behind it."""

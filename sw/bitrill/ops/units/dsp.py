@@ -1,7 +1,7 @@
 """The DSP unit: several rows' products in one DSP slice (`bitrill.arith.dsp_packing`)."""
 
 from ...arith.dsp_packing import SLICES, check_dsp, dsp_plan, fits_slice, packing
-from ...ir import Impl, Primitives, Structure
+from ...ir import Impl, Primitives, Structure, Work
 from ...parts.families import family_of
 from .base import MatrixLike, Unit
 
@@ -26,6 +26,9 @@ class Dsp(Unit, style="folded", multiply="dsp"):
         impl = op.folded
         packed = packing(op.weight_type, op.x.type, impl.pe, impl.simd)
         return op.steps * impl.simd * packed.bits(impl.pe)
+
+    def products(self, count: int, w: int, x: int) -> Work:
+        return Work(slice_bits=count * w * x)
 
     def structure(self, op: MatrixLike) -> Structure:
         s, plan, impl = Structure(), dsp_plan(op), op.folded

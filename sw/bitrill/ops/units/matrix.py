@@ -27,6 +27,7 @@ from ...ir import (
     Style,
     Table,
     Tensor,
+    Work,
     divisors,
     must_divide,
     unchecked,
@@ -196,6 +197,9 @@ class Matrix(Operator, abstract=True):
 
     def structure(self) -> Structure:
         return self.unit.structure(self.like)
+
+    def work(self) -> Work:
+        return self.unit.work(self.like)
 
     @property
     def coefficients_name(self) -> str:

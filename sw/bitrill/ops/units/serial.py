@@ -1,7 +1,7 @@
 """The bit-serial unit: a plane of weights by a plane of x a step (`bitrill.arith.bitserial`)."""
 
 from ...arith.bitserial import READ_STAGES, check_serial, pairs, serial_plan
-from ...ir import Impl, Structure
+from ...ir import Impl, Structure, Work
 from ...parts.families import family_of
 from .base import MatrixLike, Unit
 
@@ -29,6 +29,9 @@ class Serial(Unit, style="folded", multiply="serial"):
 
     def latency(self, op: MatrixLike) -> int:
         return serial_plan(op).latency
+
+    def products(self, count: int, w: int, x: int) -> Work:
+        return super().products(count, 1, 1)
 
     def structure(self, op: MatrixLike) -> Structure:
         s, plan, impl = Structure(), serial_plan(op), op.folded

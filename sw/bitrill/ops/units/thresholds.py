@@ -16,6 +16,7 @@ from ...ir import (
     Structure,
     Style,
     Tensor,
+    Work,
     bits_for,
     different_bits,
     different_bits_each,
@@ -65,6 +66,16 @@ class ThresholdStyle(ABC):
     @abstractmethod
     def structure(self, op: ThresholdLike) -> Structure:
         """Counts for the resource model."""
+
+    def comparisons(self, op: ThresholdLike) -> int:
+        """Comparisons for each element."""
+        return op.levels
+
+    def work(self, op: ThresholdLike) -> Work:
+        """Comparisons of one frame, and the thresholds read for them."""
+        bits = op.x.size * self.comparisons(op) * op.limit_type.bits
+        read = bits if op.x.channels > op.folded.pe else 0
+        return Work(add_bits=bits) + Work.moving(read, block=op.folded.in_block)
 
     def constant_tables(self, impl: Impl) -> bool:
         """Whether its tables are constants in logic, so that comparators may contain them."""
@@ -125,6 +136,9 @@ class Search(ThresholdStyle):
     """Binary search: for each bit of the count, one comparison with a threshold out of a table."""
 
     searches = True
+
+    def comparisons(self, op: ThresholdLike) -> int:
+        return op.levels.bit_length()
 
     def constant_tables(self, impl: Impl) -> bool:
         """Steps of few words stay in logic even where the others lie in block memory."""

@@ -2,7 +2,7 @@
 
 from ...arith.unrolled import unrolled_plan
 from ...errors import SpecError
-from ...ir import Impl, Schedule, Structure, pipeline
+from ...ir import Impl, Schedule, Structure, Work, pipeline
 from ...parts.families import family_of
 from .base import MatrixLike, Unit
 
@@ -34,6 +34,10 @@ class Unrolled(Unit, style="unrolled", multiply="lut"):
 
     def schedule(self, op: MatrixLike) -> Schedule:
         return pipeline(n=op.x.size // op.cols, latency=self.latency(op))
+
+    def work(self, op: MatrixLike) -> Work:
+        """A result bit of an adder for each of its LUTs; the weights are not read."""
+        return Work(add_bits=op.x.size // op.cols * round(unrolled_plan(op).luts))
 
     def structure(self, op: MatrixLike) -> Structure:
         s, plan = Structure(), unrolled_plan(op)
