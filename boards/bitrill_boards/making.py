@@ -15,7 +15,7 @@ import numpy as np
 from bitrill.errors import BitrillError, FitError, TimingError, ToolError
 from bitrill.storage import read_bytes, remove, write_bytes
 
-from . import manifest, toolchains, vectors
+from . import c_driver, manifest, toolchains, vectors
 from .describe import describe
 from .manifest import Manifest
 from .project import STEM, Progress, Project
@@ -23,6 +23,9 @@ from .readme import readme
 
 DRIVER = "bitrill_driver"
 """Name of the driver's folder in a board's folder, and so of its Python package."""
+
+C_DRIVER = "bitrill_c"
+"""Name of the folder with the driver in C."""
 
 WORK = "work"
 """Folder in which toolchains keep intermediate files and finished steps."""
@@ -55,11 +58,13 @@ def build_board(
 
 def common_files(project: Project, x: np.ndarray) -> dict[str, bytes]:
     """Return the files of every board's folder, whatever its toolchain."""
+    network = network_file(project)
     return {
         "top.v": read_bytes(project.verilog),
-        "network.json": network_file(project),
+        "network.json": network,
         vectors.NAME: vectors.recorded(project.graph, x),
         **driver_files(),
+        **{f"{C_DRIVER}/{k}": v.encode() for k, v in c_driver.sources(json.loads(network)).items()},
     }
 
 

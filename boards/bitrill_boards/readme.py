@@ -54,6 +54,9 @@ def _edge(t: Tensor, words: bool) -> str:
 def _table(project: Project, files: Iterable[str]) -> str:
     rows = [f"| `{name}` | {what} |" for name, what in _KNOWN.items()]
     rows.append("| `bitrill_driver/` | the host's side in Python: needs only numpy |")
+    rows.append(
+        "| `bitrill_c/` | the host's side in C99, for this network: a header and a source |"
+    )
     others = sorted(n for n in files if n not in _KNOWN and "/" not in n and n != "README.md")
     rows += [f"| `{name}` | for the toolchain |" for name in others]
     rows.append(f"| `{STEM}.*` | the bitstream and what belongs to it, if the tools have run |")

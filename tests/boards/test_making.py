@@ -55,6 +55,7 @@ def test_the_folder_is_whole(build: flow.Build, tmp_path: Path, monkeypatch) -> 
     assert found["top.v"] == build.verilog.read_bytes()
     assert found["pins.txt"] == b"LFE5U-85F-6BG381C 100\n"
     assert {"board.json", "network.json", "vectors.npz", "README.md", "report.txt"} < set(found)
+    assert {"bitrill_c/bitrill.h", "bitrill_c/bitrill.c"} < set(found)
     read = manifest.read(tmp_path)
     assert read == done.manifest
     assert set(read.files) == set(found) - {"board.json"}

@@ -1,0 +1,100 @@
+"""Writes a network's driver in C from its ``network.json``."""
+
+import re
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from bitrill.errors import SpecError
+
+from .decision import decision
+from .edge import Edge, Layout
+from .numbers import numbers
+from .quantizing import quantizing
+
+PREFIX = "bitrill"
+"""What the names of all functions and constants begin with."""
+
+_HERE = Path(__file__).parent
+
+
+def sources(spec: Mapping[str, Any], prefix: str = PREFIX) -> dict[str, str]:
+    """Return ``{PREFIX.h: text, PREFIX.c: text}`` of the network that ``network.json`` describes.
+
+    Networks in one program need different prefixes. Raises `SpecError` if ``prefix`` is no
+    identifier of C.
+    """
+    if not re.fullmatch(r"[A-Za-z][A-Za-z0-9_]*", prefix):
+        raise SpecError(
+            f"a prefix must be an identifier (a letter, then letters, digits, _), not {prefix!r}"
+        )
+    into, out = Edge.of(spec["input"]), Edge.of(spec["output"])
+    q = spec["input"]["quantizer"]
+    values = {
+        **_network(spec, into, out),
+        **_edge("in", into),
+        **_edge("out", out),
+        "decide_doc": decision(spec["output"])[0],
+        "quantize_h": _template("quantize.h") if q else "",
+        "in_what": "an integer of the first quantizer" if q else "an integer of an image",
+        "errors": "",
+        "texts": "",
+        "outputs_h": "",
+        "links_h": "",
+    }
+    body = filled(_template("values.c"), values)
+    if q:
+        body += "".join(filled(_template("quantize.c"), values | t) for t in quantizing(q, into))
+    body += numbers(spec["output"]) + decision(spec["output"])[1]
+    head = f'/* {PREFIX}: see net.h. */\n\n#include "net.h"\n\n#include <math.h>\n'
+    files = {"h": filled(_template("driver.h"), values), "c": head + body}
+    return {f"{prefix}.{end}": _renamed(text, prefix) for end, text in files.items()}
+
+
+def filled(template: str, values: Mapping[str, object]) -> str:
+    """Replace each ``@name@`` of a template by its value."""
+    return re.sub(r"@(\w+)@", lambda m: str(values[m[1]]), template)
+
+
+def _network(spec: Mapping[str, Any], into: Edge, out: Edge) -> dict[str, object]:
+    wide = max(into.bits, out.bits) > 24
+    digest = bytes.fromhex(spec["digest"])
+    return {
+        "name": re.sub(r"[^\w.+-]", "_", spec["name"]),
+        "digest": spec["digest"],
+        "digest_bytes": ", ".join(f"0x{b:02x}" for b in digest),
+        "word": "uint64_t" if wide else "uint32_t",
+        "inputs": into.layout.size,
+        "outputs": out.layout.size,
+        "only": ", powers of two and 0" if into.coding == "log2" else "",
+    }
+
+
+def _edge(name: str, edge: Edge) -> dict[str, object]:
+    layout: Layout = edge.layout
+    values = {
+        "bits": edge.bits,
+        "type": edge.type,
+        "lo": edge.lo,
+        "hi": edge.hi,
+        "places": layout.places,
+        "channels": layout.channels,
+        "index": layout.index,
+    }
+    own = {f"{name}_{k}": v for k, v in values.items()}
+    own |= {f"frame_{name}": edge.frame, f"memory_{name}": edge.memory}
+    if name == "out":
+        return {**own, "decode": edge.decode}
+    shape = ", ".join(map(str, edge.shape))
+    return {**own, "encode": edge.encode, "check": edge.check, "input_shape": shape}
+
+
+def _template(name: str) -> str:
+    return (_HERE / name).read_text(encoding="utf-8")
+
+
+def _renamed(text: str, prefix: str) -> str:
+    """Replace the prefix ``net`` of a template's names."""
+    text = re.sub(r"\bnet_", f"{prefix}_", text)
+    text = re.sub(r"\bNET_", f"{prefix.upper()}_", text)
+    return re.sub(r"\bnet\.h\b", f"{prefix}.h", text)
