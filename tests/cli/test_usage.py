@@ -8,7 +8,7 @@ from cli.conftest import Run
 
 VERBS = (
     "train, compress, check, inspect, compile, run, trace, verify, synth, boards, build, flash,"
-    " drive, doctor"
+    " drive, export-ip, doctor"
 )
 
 

@@ -216,6 +216,7 @@ TAMPERED = {
     "verify": lambda b: flow.verify(b, samples=2),
     "synth": flow.synth,
     "build": lambda b: flow.build("icebreaker", b, files_only=True, samples=2),
+    "export-ip": lambda b: flow.export_ip(b),
 }
 
 

@@ -23,6 +23,7 @@ from bitrill.ir.graph import INPUT, Graph
 from bitrill.timing.event_graph import EventGraph
 from bitrill.timing.intervals import least_interval, schedule
 from bitrill.timing.maxplus import System
+from bitrill.timing.predict import frame_alone
 
 from .gears import Gear, gear
 
@@ -52,6 +53,19 @@ def keeping(graph: Graph, interval: Fraction, width: int) -> tuple[Gear, Gear, F
     return into, out, interval
 
 
+def latency_between(graph: Graph, into: Gear, out: Gear) -> int:
+    """Return the cycles from a frame's first word into ``into`` to its last word out of ``out``.
+
+    The network is idle before. A word of several chunks is held for a cycle before the first one
+    moves; a word out is complete in a register, and leaves a cycle later.
+    """
+    events = EventGraph(graph, graph.depths)
+    first, last = _join_first(events, into), _join_last(events, out)
+    times = frame_alone(events.system, first)
+    held = len(into.slices) > 1
+    return int(times[last][-1] - times[first][0]) + held + 1
+
+
 def _fits(system: System, interval: Fraction) -> bool:
     """Return whether a frame every ``interval`` cycles is possible."""
     return max(system.sizes) <= interval and isinstance(schedule(system, interval), list)
@@ -65,7 +79,8 @@ def _between(graph: Graph, into: Gear, out: Gear) -> EventGraph:
     return events
 
 
-def _join_first(events: EventGraph, g: Gear) -> None:
+def _join_first(events: EventGraph, g: Gear) -> int:
+    """Add the gearbox before the network; return the stream of its chunks."""
     ends = np.cumsum(np.tile(g.slices, g.words_in))
     words = np.searchsorted(ends, g.width_out * np.arange(1, g.words_out + 1))
     completed = np.minimum(words, g.cycles - 1)
@@ -73,14 +88,18 @@ def _join_first(events: EventGraph, g: Gear) -> None:
     events.system.rule(events.source, chunks, completed, 1)
     before = np.searchsorted(completed, np.arange(g.cycles)) - 1
     events.system.rule(chunks, events.source, before, 0)
+    return chunks
 
 
-def _join_last(events: EventGraph, g: Gear) -> None:
+def _join_last(events: EventGraph, g: Gear) -> int:
+    """Add the gearbox after the network; return the stream of its chunks."""
     count, k = len(g.slices), np.arange(g.words_in)
     if count > 1:
         chunks = events.system.stream(g.cycles)
         word = np.minimum(np.arange(g.cycles) // count, g.words_in - 1)
         events.system.rule(chunks, events.sink, word, 1)
         events.system.rule(events.sink, chunks, np.where(k, k * count, k - g.flush) - 1, 0)
-    elif g.flush:  # an empty chunk between two frames
+        return chunks
+    if g.flush:  # an empty chunk between two frames
         events.system.rule(events.sink, events.sink, np.where(k, k - len(k), -1), 2)
+    return events.sink

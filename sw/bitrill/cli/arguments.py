@@ -300,6 +300,24 @@ _DRIVE = (
     argument("--samples", type=whole, metavar="N", help="use only the first N frames"),
 )
 
+_EXPORT_IP = (
+    _BUILD,
+    argument(
+        "--name", metavar="N", help="of the core and of all its modules; default: the network's"
+    ),
+    argument("--out", metavar="DIR", help="default: BUILD/ip/N"),
+    argument(
+        "--stream-bits",
+        type=whole,
+        metavar="W",
+        help="bits of a beat on both sides, such as 32; default: the network's own beats",
+    ),
+    argument(
+        "--samples", default=16, type=whole, metavar="N", help="recorded frames of the testbench"
+    ),
+    _SEED,
+)
+
 JSON = argument("--json", action="store_true", help="print one JSON object")
 """Argument of all verbs."""
 
@@ -317,6 +335,7 @@ VERBS: dict[str, tuple[str, tuple[Argument, ...]]] = {
     "build": ("make the files and the bitstream of a board", _BOARD_BUILD),
     "flash": ("load the bitstream into a board", _FLASH),
     "drive": ("run frames on a board and compare them with the golden model", _DRIVE),
+    "export-ip": ("write the network as a core for a design of your own", _EXPORT_IP),
     "doctor": ("show which tools are installed, and how to get the others", ()),
 }
 """Verbs in the order of their use, each with its help text and its arguments."""

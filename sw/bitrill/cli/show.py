@@ -236,6 +236,16 @@ def driven(done: flow.Driven) -> str:
     return "\n".join(lines)
 
 
+def exported(done: flow.ExportedIp) -> str:
+    return "\n".join(
+        [
+            *map(table, done.tables()),
+            f"a frame every {done.interval} cycles; core {done.name}: {done.folder}",
+            f"start with {done.folder / 'README.md'}",
+        ]
+    )
+
+
 TEXTS: dict[str, Callable[[Any], str]] = {
     "train": trained,
     "compress": compressed,
@@ -250,6 +260,7 @@ TEXTS: dict[str, Callable[[Any], str]] = {
     "build": built,
     "flash": flashed,
     "drive": driven,
+    "export-ip": exported,
     "doctor": tabled,
 }
 """The function that formats each verb's result."""

@@ -20,7 +20,7 @@ def call(options: argparse.Namespace, progress: Progress) -> tuple[int, Json | s
 
     If ``inspect`` refuses a model, that is a result, not an error.
     """
-    function = getattr(flow, options.verb)
+    function = getattr(flow, options.verb.replace("-", "_"))
     arguments = {k: v for k, v in vars(options).items() if k not in COMMAND_LINE_ONLY}
     if "progress" in inspect.signature(function).parameters:
         arguments["progress"] = progress

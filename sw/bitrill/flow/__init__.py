@@ -19,6 +19,7 @@ from .compile_options import CompileOptions
 from .compiling import Compiled, compile
 from .compressing import Compressed, compress
 from .doctor import Diagnosis, doctor
+from .export_ip import ExportedIp, export_ip
 from .inspection import Inspection, Layer, inspect
 from .result import Result
 from .running import Outputs, integers_beside, run
@@ -38,6 +39,7 @@ __all__ = [
     "Compressed",
     "Diagnosis",
     "Driven",
+    "ExportedIp",
     "Flashed",
     "Inspection",
     "Layer",
@@ -55,6 +57,7 @@ __all__ = [
     "compress",
     "doctor",
     "drive",
+    "export_ip",
     "flash",
     "inspect",
     "integers_beside",

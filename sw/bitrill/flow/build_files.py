@@ -30,7 +30,7 @@ DIGESTS = "digests.json"
 RESULTS = ("verify.json", "synth.json", "trace.npz")
 """Files that other verbs write; removed when the build is compiled again."""
 
-FOLDERS = ("boards", "check", "checkpoints", "sim", "synth")
+FOLDERS = ("boards", "check", "checkpoints", "ip", "sim", "synth")
 """Folders that verbs create in a build."""
 
 READY = ".ready"

@@ -16,6 +16,7 @@ from ..ir import Graph
 from .event_graph import EventGraph
 from .feasibility import is_feasible
 from .intervals import least_interval
+from .maxplus import System
 from .relaxation import NEVER, SWEEPS, Relaxation
 from .row_graph import WAITS_AHEAD, RowEventGraph, is_large, latency_by_rows
 from .row_graph import is_feasible as is_settled
@@ -70,14 +71,21 @@ def _interval_by_rows(graph: Graph, rows: RowEventGraph) -> Fraction:
     return _interval(EventGraph(graph, graph.depths, thin=True))
 
 
-def _latency(events: EventGraph) -> int:
-    """Latency of one frame alone; rules that ask for an earlier frame do not apply to it."""
-    system = events.system
+def frame_alone(system: System, source: int) -> list[np.ndarray]:
+    """Return the times of one frame alone, by stream; stream ``source`` moves in every cycle.
+
+    Rules that ask for an earlier frame do not apply to it.
+    """
     if any(p.frames > 0 for r in system.rules for p in r.pieces):
         raise StageError(WAITS_AHEAD.format(system.name))
     times = [np.full(n, NEVER) for n in system.sizes]
-    times[events.source] = np.arange(system.sizes[events.source])
+    times[source] = np.arange(system.sizes[source])
     frame = Relaxation(system, times, period=None)
     while not frame.settle(SWEEPS):
         pass  # it comes to rest: an interval exists, so no rules within a frame form a cycle
-    return int(frame.times[events.sink][-1] - frame.times[events.source][0])
+    return frame.times
+
+
+def _latency(events: EventGraph) -> int:
+    times = frame_alone(events.system, events.source)
+    return int(times[events.sink][-1] - times[events.source][0])

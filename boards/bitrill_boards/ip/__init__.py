@@ -1,0 +1,1 @@
+"""A compiled network as a core for other people's systems: the files of the verb `export-ip`."""

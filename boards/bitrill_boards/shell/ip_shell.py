@@ -1,0 +1,167 @@
+# amaranth: UnusedElaboratable=no
+# (a network that is refused leaves an unused shell)
+"""Shell of exported cores: a network with AXI4-Stream ports of a chosen width, and registers.
+
+With ``stream_bits`` a frame is a string of dense bits, low first, cut into words; each frame starts
+with a new word. A frame of a wrong length is made whole in front of the network and dropped behind
+it, as `bitrill_hw.design.frame_check` does for the network's own beats. Without ``stream_bits`` the
+network's own beats are passed through.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from amaranth import *
+from amaranth.lib import wiring
+from amaranth.lib.wiring import In, Member, Out
+from bitrill.ir.graph import INPUT, Graph
+from bitrill.runtime.register_map import streamed
+from bitrill.timing.frames_in_flight import frames_inside, whole_frame_first
+from bitrill.timing.predict import Timing
+from bitrill_hw.design.control import axi_ports
+from bitrill_hw.design.frame_check import FrameCheck, FrameGate
+from bitrill_hw.design.top import stream_ports
+from bitrill_hw.pipeline.fifo import Fifo
+from bitrill_hw.pipeline.stream import connect, padded
+
+from .gear_timing import keeping, latency_between
+from .gearbox import Gearbox
+from .gears import Gear
+
+WEIGHTS = "s_axis_weights"
+"""Prefix of the names of the streams of weights; a number follows."""
+
+IN_GEARS = 4
+"""Frames that the two gearboxes can hold, at most, beside those inside the network."""
+
+
+class IpShell(wiring.Component):
+    """A compiled network as a core; ``network``: name of the network's module.
+
+    Members
+    -------
+    aclk, aresetn : In(1)
+        Clock; synchronous reset, active low, during which no beat is accepted.
+    s_axis_tdata, s_axis_tvalid, s_axis_tlast : In, s_axis_tready : Out(1)
+        Input frames.
+    m_axis_tdata, m_axis_tvalid, m_axis_tlast : Out, m_axis_tready : In(1)
+        Output frames.
+    error : Out(1)
+        A frame had the wrong length; sticky until reset.
+    s_axi_* : AXI4-Lite
+        The network's writable weights, if there are any.
+    s_axis_weights0_tdata, s_axis_weights0_tvalid : In, s_axis_weights0_tready : Out(1)
+        The words of the first node of style ``streamed``, and so on.
+    """
+
+    def __init__(
+        self, graph: Graph, predicted: Timing, *, network: str, stream_bits: int | None = None
+    ):
+        self.graph, self.network = graph, network
+        first, last = graph.reader(INPUT), graph.producer(graph.output)
+        self.bits_in = first.lanes_in * first.x.type.bits
+        self.bits_out = last.lanes_out * last.y.type.bits
+        self.gears: tuple[Gear, Gear] | None = None
+        self.words = first.beats_in, last.beats_out
+        widths = padded(self.bits_in), padded(self.bits_out)
+        self.interval, self.latency = predicted.ii, predicted.latency
+        if stream_bits is not None:
+            into, out, self.interval = keeping(graph, predicted.ii, stream_bits)
+            self.gears = into, out
+            self.latency = latency_between(graph, into, out)
+            self.words, widths = (into.words_in, out.words_out), (stream_bits, stream_bits)
+        # pins of weights by the names of the network's; a node's name may be no name in VHDL
+        self.weights = {
+            name: name.replace(f"s_axis_{node.name}_", f"{WEIGHTS}{k}_")
+            for k, node in enumerate(streamed(graph))
+            for name in stream_ports(graph)
+            if name.startswith(f"s_axis_{node.name}_t")
+        }
+        beside = {self.weights[name]: member for name, member in stream_ports(graph).items()}
+        pins = {**_stream_pins(*widths), "error": Out(1), **axi_ports(graph), **beside}
+        super().__init__(pins)
+
+    def elaborate(self, platform: Any) -> Module:
+        m = Module()
+        m.domains.sync = sync = ClockDomain("sync")
+        sync.clk, reset = self.aclk, Signal(name="reset")
+        sync.rst = reset
+        m.d.comb += reset.eq(~self.aresetn)
+        outer = {shown: name for name, shown in self.weights.items()}
+        members = {outer.get(name, name): k for name, k in self.signature.members.items()}
+        pins = {name: getattr(self, self.weights.get(name, name)) for name in members}
+        if self.gears is not None:
+            pins |= self._geared(m, *self.gears)
+        m.submodules.network = Instance(self.network, **_ends(members, pins))
+        return m
+
+    def _geared(self, m: Module, into: Gear, out: Gear) -> dict[str, Any]:
+        """Add the converters and the check of frames; return the network's pins inside them."""
+        m.submodules.frame_check = check = FrameCheck(into.width_in, into.words_in)
+        m.submodules.into = before = Gearbox(into)
+        m.submodules.out = behind = Gearbox(out)
+        m.submodules.frame_gate = gate = FrameGate(out.width_out, out.words_out)
+        connect(m, check.o, before.i)
+        connect(m, behind.o, gate.i)
+        self._verdicts(m, check, gate)
+        names = ("s_axis_tready", "m_axis_tvalid", "m_axis_tlast", "error")
+        inner = {name: Signal(name=f"network_{name}") for name in names}
+        data = Signal(padded(self.bits_out), name="network_m_axis_tdata")
+        m.d.comb += [
+            check.i.payload.eq(self.s_axis_tdata),
+            check.i.valid.eq(self.s_axis_tvalid),
+            check.last.eq(self.s_axis_tlast),
+            # a beat that is accepted during reset would be lost
+            self.s_axis_tready.eq(check.i.ready & self.aresetn),
+            before.o.ready.eq(inner["s_axis_tready"]),
+            behind.i.payload.eq(data[: self.bits_out]),
+            behind.i.valid.eq(inner["m_axis_tvalid"]),
+            self.m_axis_tdata.eq(gate.o.payload),
+            self.m_axis_tvalid.eq(gate.o.valid),
+            self.m_axis_tlast.eq(gate.last),
+            gate.o.ready.eq(self.m_axis_tready),
+            self.error.eq(check.error | inner["error"]),
+        ]
+        padding = C(0, padded(self.bits_in) - self.bits_in)
+        return inner | {
+            "s_axis_tdata": Cat(before.o.payload, padding),
+            "s_axis_tvalid": before.o.valid,
+            "s_axis_tlast": before.last,
+            "m_axis_tdata": data,
+            "m_axis_tready": behind.i.ready,
+        }
+
+    def _verdicts(self, m: Module, check: FrameCheck, gate: FrameGate) -> None:
+        """Take each frame's verdict to the gate, where a frame can still be dropped there."""
+        if whole_frame_first(self.graph):
+            m.submodules.frame_verdicts = verdicts = Fifo(1, frames_inside(self.graph) + IN_GEARS)
+            connect(m, check.verdict, verdicts.i)
+            connect(m, verdicts.o, gate.verdict)
+        else:
+            m.d.comb += [check.verdict.ready.eq(1), gate.verdict.valid.eq(1)]
+
+
+def _stream_pins(into: int, out: int) -> dict[str, Member]:
+    """Clock, reset and the pins of the two streams, ``into`` and ``out`` bits wide."""
+    return {
+        "aclk": In(1),
+        "aresetn": In(1, init=1),
+        "s_axis_tdata": In(into),
+        "s_axis_tvalid": In(1),
+        "s_axis_tready": Out(1),
+        "s_axis_tlast": In(1),
+        "m_axis_tdata": Out(out),
+        "m_axis_tvalid": Out(1),
+        "m_axis_tready": In(1),
+        "m_axis_tlast": Out(1),
+    }
+
+
+def _ends(members: Mapping[str, Member], pins: Mapping[str, Any]) -> dict[str, Any]:
+    """Arguments of an `Instance` whose ports are ``members``."""
+    return {
+        f"{'i' if member.flow is In else 'o'}_{name}": pins[name]
+        for name, member in members.items()
+    }
