@@ -40,13 +40,13 @@ class Crc(wiring.Component):
 
     def elaborate(self, platform: object) -> Module:
         m = Module()
-        left = Signal(range(9))
-        m.d.comb += self.busy.eq(left != 0)
+        steps = Signal(range(9), name="left")
+        m.d.comb += self.busy.eq(steps != 0)
         with m.If(self.busy):
             taken = Mux(self.value[0], POLYNOMIAL, 0)
-            m.d.sync += [self.value.eq((self.value >> 1) ^ taken), left.eq(left - 1)]
+            m.d.sync += [self.value.eq((self.value >> 1) ^ taken), steps.eq(steps - 1)]
         with m.Elif(self.clear):
             m.d.sync += self.value.eq(0xFFFFFFFF)
         with m.Elif(self.load):
-            m.d.sync += [self.value.eq(self.value ^ self.data), left.eq(8)]
+            m.d.sync += [self.value.eq(self.value ^ self.data), steps.eq(8)]
         return m

@@ -40,13 +40,13 @@ class StartUp(wiring.Component):
 
     def elaborate(self, platform: object) -> Module:
         m = Module()
-        locked, left = Signal(), Signal(range(self.cycles + 1), init=self.cycles)
+        locked, remaining = Signal(), Signal(range(self.cycles + 1), init=self.cycles)
         m.submodules.sync = FFSynchronizer(self.lock, locked)
-        m.d.sync += self.reset.eq((left != 0) | ~locked)
+        m.d.sync += self.reset.eq((remaining != 0) | ~locked)
         with m.If(~locked):
-            m.d.sync += left.eq(self.cycles)
-        with m.Elif(left != 0):
-            m.d.sync += left.eq(left - 1)
+            m.d.sync += remaining.eq(self.cycles)
+        with m.Elif(remaining != 0):
+            m.d.sync += remaining.eq(remaining - 1)
         return m
 
 

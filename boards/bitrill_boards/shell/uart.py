@@ -59,7 +59,7 @@ class Receiver(wiring.Component):
         m.d.sync += seen.eq(Cat(line, seen))
         bit = Signal()
         m.d.comb += bit.eq((seen[0] & seen[1]) | (seen[1] & seen[2]) | (seen[0] & seen[2]))
-        wait, left = Signal(range(2 * self.divisor)), Signal(range(11))
+        wait, remaining = Signal(range(2 * self.divisor)), Signal(range(11))
         data = Signal(8)
         with m.If(self.o.ready):
             m.d.sync += self.o.valid.eq(0)
@@ -68,7 +68,7 @@ class Receiver(wiring.Component):
                 m.next = "IDLE"
             with m.State("IDLE"):
                 # until the middle of the start bit; its majority comes two cycles late
-                m.d.sync += [wait.eq(self.divisor // 2 - 2), left.eq(9)]
+                m.d.sync += [wait.eq(self.divisor // 2 - 2), remaining.eq(9)]
                 with m.If(~bit):
                     m.next = "BITS"
             with m.State("BITS"):
@@ -76,12 +76,12 @@ class Receiver(wiring.Component):
                 with m.If(wait == 0):
                     m.d.sync += [
                         wait.eq(self.divisor - 1),
-                        left.eq(left - 1),
+                        remaining.eq(remaining - 1),
                         data.eq(Cat(data[1:], bit)),
                     ]
-                    with m.If((left == 9) & bit):  # a spike, no start bit
+                    with m.If((remaining == 9) & bit):  # a spike, no start bit
                         m.next = "IDLE"
-                    with m.Elif(left == 0):
+                    with m.Elif(remaining == 0):
                         m.next = "REST"
                         with m.If(bit):
                             m.d.sync += [self.o.valid.eq(1), self.o.payload.eq(data)]
@@ -103,21 +103,21 @@ class Transmitter(wiring.Component):
 
     def elaborate(self, platform: object) -> Module:
         m = Module()
-        wait, left, bits = Signal(range(self.divisor)), Signal(range(11)), Signal(9)
-        m.d.comb += self.i.ready.eq((left == 0) & (wait == 0))
+        wait, remaining, bits = Signal(range(self.divisor)), Signal(range(11)), Signal(9)
+        m.d.comb += self.i.ready.eq((remaining == 0) & (wait == 0))
         with m.If(wait != 0):
             m.d.sync += wait.eq(wait - 1)
-        with m.Elif(left != 0):
+        with m.Elif(remaining != 0):
             m.d.sync += [
                 Cat(self.tx, bits).eq(Cat(bits, C(1, 1))),
-                left.eq(left - 1),
+                remaining.eq(remaining - 1),
                 wait.eq(self.divisor - 1),
             ]
         with m.Elif(self.i.valid):
             m.d.sync += [
                 self.tx.eq(0),
                 bits.eq(Cat(self.i.payload, C(1, 1))),
-                left.eq(9),
+                remaining.eq(9),
                 wait.eq(self.divisor - 1),
             ]
         return m

@@ -10,18 +10,35 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Protocol
 
+import numpy as np
 from amaranth import *
 from bitrill.arith.accumulate import SumPlan
 from bitrill.arith.gates import Gate, Source, over
 from bitrill.arith.products import Products
+from bitrill.ir import Impl
 
 from ..memories.tables import split, table
 from ..pipeline.elastic import Elastic
 from .cells import Lut2
 from .compressors import Adders, Bit
 from .gates import logic
+
+
+class Starting(Protocol):
+    """An operator whose sums may start from other values than 0.
+
+    ``start_words``: a word for each group of rows; ``read_stages``: the stage of the weights.
+    """
+
+    @property
+    def read_stages(self) -> int: ...
+
+    @property
+    def folded(self) -> Impl: ...
+
+    def start_words(self) -> np.ndarray: ...
 
 
 def parities(m: Module, plan: Products, x: Value, *, bits: int, pe: int = 1) -> Value:
@@ -156,7 +173,7 @@ def _added(
 
 
 def start_words(
-    m: Module, pipe: Elastic, op: Any, plan: SumPlan, turn: Value, first: Value, name: str
+    m: Module, pipe: Elastic, op: Starting, plan: SumPlan, turn: Value, first: Value, name: str
 ) -> list[Value]:
     """The bits that each row starts from, as words with a bit for each row.
 

@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 from amaranth import *
-from amaranth.lib import wiring
-from amaranth.lib.wiring import In, Out
+from amaranth.lib import stream, wiring
+from amaranth.lib.wiring import In, Member, Out
 from bitrill.ir import Operator
 from bitrill.ir.schedule import port
 
@@ -41,10 +39,10 @@ class Alone(wiring.Component):
 
     def __init__(self, op: Operator):
         self.op = op
-        self.core: Any = component(op)
+        self.core = component(op)
         names = (port("i", k) for k in range(1, len(self.core.signature.members)))
         self.beside = [name for name in names if name in self.core.signature.members]
-        ports: dict[str, Any] = {"i": In(beats(len(self.core.i.payload)))}
+        ports: dict[str, Member] = {"i": In(beats(len(self.core.i.payload)))}
         for name in self.beside:
             width = padded(len(getattr(self.core, name).payload))
             ports |= {f"{name}_tdata": In(width), f"{name}_tvalid": In(1), f"{name}_tready": Out(1)}
@@ -68,7 +66,7 @@ class Alone(wiring.Component):
             self._merge(m, outs)
         return m
 
-    def _merge(self, m: Module, outs: list[Any]) -> None:
+    def _merge(self, m: Module, outs: list[stream.Interface]) -> None:
         """Offer one result at a time; one that was offered stays until its beat is taken."""
         width = number_bits(self.op)
         chosen, held, waits = Signal(width), Signal(width), Signal()

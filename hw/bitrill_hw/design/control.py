@@ -4,11 +4,10 @@ from __future__ import annotations
 
 from functools import reduce
 from operator import or_
-from typing import Any
 
 from amaranth import *
 from amaranth.lib import wiring
-from amaranth.lib.wiring import In, Out
+from amaranth.lib.wiring import In, Member, Out
 from bitrill.ir import serialisation
 from bitrill.ir.graph import Graph
 from bitrill.runtime.register_map import address_bits, register_map
@@ -21,7 +20,7 @@ PREFIX = "s_axi_"
 """Prefix of the names of a design's AXI4-Lite ports."""
 
 
-def axi_ports(graph: Graph) -> dict[str, Any]:
+def axi_ports(graph: Graph) -> dict[str, Member]:
     """AXI4-Lite ports of a FOLDED graph by name; none without nodes of style ``runtime``."""
     windows = register_map(graph)
     if not windows:
@@ -93,7 +92,7 @@ class Control(wiring.Component):
         ]
         return m
 
-    def join(self, m: Module, cores: dict[str, Any]) -> None:
+    def join(self, m: Module, cores: dict[str, wiring.Component]) -> None:
         """Connect the ports ``registers`` of the writable operators, given by name."""
         ports = [cores[w.node].registers for w in self.windows]
         for k, port in enumerate(ports):

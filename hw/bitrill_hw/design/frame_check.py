@@ -121,7 +121,11 @@ def _final_beat(m: Module, n_beats: int, moves: Value) -> Signal:
     """Whether the next beat that ``moves`` ends a frame of ``n_beats``."""
     final = Signal(init=n_beats == 1)
     if n_beats > 1:
-        left = Signal(range(n_beats), init=n_beats - 1)  # beats of the frame after this one
+        # beats of the frame after this one
+        following = Signal(range(n_beats), init=n_beats - 1, name="left")
         with m.If(moves):
-            m.d.sync += [left.eq(Mux(final, n_beats - 1, left - 1)), final.eq(left == 1)]
+            m.d.sync += [
+                following.eq(Mux(final, n_beats - 1, following - 1)),
+                final.eq(following == 1),
+            ]
     return final

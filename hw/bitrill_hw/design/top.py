@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable
-from typing import Any
 
 from amaranth import *
 from amaranth.lib import wiring
@@ -147,7 +146,7 @@ class Top(wiring.Component):
 
     def _join(self, m: Module, control: Control, check: FrameCheck, gate: FrameGate) -> None:
         """Let beats in only while the control allows it, and show it the beats that move."""
-        axi: Any = control.axi
+        axi = control.axi
         for name, member in axi.signature.members.items():
             pin, wire = getattr(self, f"{PREFIX}{name}"), getattr(axi, name)
             m.d.comb += wire.eq(pin) if member.flow is In else pin.eq(wire)
@@ -161,14 +160,14 @@ class Top(wiring.Component):
         ]
 
     def _network(
-        self, m: Module, add: Callable[[str, Any], None]
-    ) -> tuple[Fifo, Fifo, dict[str, Any]]:
+        self, m: Module, add: Callable[[str, wiring.Component], None]
+    ) -> tuple[Fifo, Fifo, dict[str, wiring.Component]]:
         """Add and connect operators and FIFOs; return the first and last FIFO, and operators."""
-        cores: dict[str, Any] = {}
+        cores: dict[str, wiring.Component] = {}
         fifos = {INPUT: Fifo(self.input_bits, self.graph.depths[INPUT])}
         add(f"fifo_{INPUT}", fifos[INPUT])
         for node in self.graph.nodes:
-            core: Any = component(node)
+            core = component(node)
             m.submodules[node.name] = cores[node.name] = core
             for k, edge in enumerate(node.inputs):
                 connect(m, fifos[edge].o, getattr(core, port("i", k)))
@@ -178,11 +177,11 @@ class Top(wiring.Component):
                 connect(m, getattr(core, port("o", k)), fifos[edge].i)
         return fifos[INPUT], fifos[self.graph.output], cores
 
-    def _adder(self, m: Module) -> Callable[[str, Any], None]:
+    def _adder(self, m: Module) -> Callable[[str, wiring.Component], None]:
         """A function that adds a submodule, under its name with ``_`` behind if a node has it."""
         taken = {n.name for n in self.graph.nodes}
 
-        def add(name: str, core: Any) -> None:
+        def add(name: str, core: wiring.Component) -> None:
             while name in taken:
                 name += "_"
             taken.add(name)
@@ -202,7 +201,9 @@ def stream_ports(graph: Graph) -> dict[str, Member]:
     return ports
 
 
-def join_streams(m: Module, top: Any, cores: dict[str, Any], graph: Graph) -> None:
+def join_streams(
+    m: Module, top: wiring.Component, cores: dict[str, wiring.Component], graph: Graph
+) -> None:
     """Connect the ports of `stream_ports` to the operators; nothing moves during reset."""
     for node in streamed(graph):
         words, name = cores[node.name].i1, f"s_axis_{node.name}"

@@ -1,1 +1,1 @@
-"""Hardware of matrix units other than the folded one: unrolled, bit-serial, DSP, writable."""
+"""Hardware of the matrix units other than the folded one, one module for each."""

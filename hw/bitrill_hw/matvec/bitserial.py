@@ -17,10 +17,11 @@ from .steps import Steps
 class SerialMatVecCore(MatVecCore):
     """The bit-serial unit, planned by `bitrill.arith.bitserial`.
 
-    The stages: the word of a weight plane and the beat, out of their memories; the plane of x;
-    those of the count; the accumulators. With the bits that have fallen out of them, the
-    accumulators are the output register. The weight memory holds a word for each plane, neuron fold
-    and beat, in that order.
+    Pipeline stages: a word of a weight plane and a beat of x are read from their memories; the
+    plane of x is selected; several stages count the ones of the products; the accumulators add the
+    count. An accumulator is halved when the next pair of planes weighs twice as much, and the bits
+    shifted out are kept below it: both together are the output register. The weight memory has one
+    word for each plane, neuron fold and beat, in that order.
     """
 
     def elaborate(self, _) -> Module:
@@ -61,7 +62,7 @@ class SerialMatVecCore(MatVecCore):
         return self._folded_steps(self.op.neuron_fold * self.op.plane_pairs)
 
     def _plane(self, m: Module, pipe: Elastic, beat: Value, plane: Value) -> Value:
-        """The given plane of all lanes of the beat, in the second stage."""
+        """Plane number ``plane`` of all lanes of a beat, registered in stage 2."""
         bits, lanes = self.op.x.type.bits, self.op.folded.simd
         chosen = Signal(lanes, name="chosen")
         with m.Switch(plane):
@@ -80,7 +81,7 @@ class SerialMatVecCore(MatVecCore):
         halves: Value,
         negative: Value,
     ) -> Value:
-        """The result of a row: the accumulator, above the bits that have fallen out of it."""
+        """The result of a row: the accumulator, and below it the bits shifted out of it."""
         op, plan = self.op, serial_plan(self.op)
         total = Signal(
             Shape(plan.total.bits, plan.total.signed), name=f"total{row}", reset_less=True
@@ -89,7 +90,7 @@ class SerialMatVecCore(MatVecCore):
         enters = pipe.enters(op.latency)
         before = Mux(first, 0, Mux(halves, total >> 1, total))
         added = Cat(count, C(0, 1)).as_signed() ^ negative.replicate(len(count) + 1).as_signed()
-        # a carry into the lowest place turns the complement into the negative
+        # the complement plus a carry into bit 0 is the negative
         carried = Signal(len(total) + 1, name=f"carried{row}")
         m.d.comb += carried.eq(
             Cat(C(1, 1), self._bits(before, len(total)))
@@ -111,9 +112,9 @@ class SerialMatVecCore(MatVecCore):
 
 
 class _Turns:
-    """Counters of the pair of planes that is offered, and of the address of its word.
+    """Counters for the pair of planes that the present step multiplies, and for the weight address.
 
-    ``address``: address of the step's word; ``x``: number of the plane of x; ``negative``,
+    ``address``: address of the step's weight word; ``x``: number of the plane of x; ``negative``,
     ``halves``: see `bitrill.arith.bitserial.Pair`.
     """
 
@@ -146,7 +147,7 @@ class _Turns:
         m.d.comb += self.address.eq(Cat(place, base) if whole else base + place)
 
     def _place(self, m: Module, op, steps: Steps, fires: Value, turn: Lap) -> Value:
-        """Number of the step's word in its plane; it starts again for each pair of planes."""
+        """Number of the step's word in its plane; each pair of planes reads the same words."""
         place = Signal(range(op.neuron_fold * op.synapse_fold), name="place")
         begin = Signal(range(op.neuron_fold * op.synapse_fold), name="begin")
         ahead = Mux(turn.last, 0, place + 1)

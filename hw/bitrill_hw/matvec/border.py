@@ -1,4 +1,8 @@
-"""Forces the weights of lanes that read zero padding to -1 and +1 in turn, so that they count 0."""
+"""Forces weights of lanes that read zero padding to -1 and +1 in turn, so that they add up to 0.
+
+A bipolar input has no code for 0 (ADR 4); a lane reads padding where its tap of the window is
+outside of the feature map.
+"""
 
 from __future__ import annotations
 
@@ -19,11 +23,11 @@ from .steps import Steps
 def bordered_weights(
     m: Module, pipe: Elastic, op: MatVec, steps: Steps, words: np.ndarray
 ) -> Value:
-    """The weights of a step in stage ``op.read_stages``, with -1 and +1 in turn in lanes outside.
+    """The weights of a step in stage ``op.read_stages``, forced in lanes that read padding.
 
-    ``words``: ``[steps, lane and row]``. If they lie in logic, each group of lanes has one more
-    word, which is addressed if the group is outside. Behind block memory, each bit is forced in
-    front of its second register, so that synthesis uses the register's synchronous reset or set.
+    ``words``: ``[steps, lane and row]``. A table in LUTs has one more word for each group of lanes,
+    whose address is used while the group reads padding. Bits from block memory are forced at the
+    input of their second register, so that synthesis uses its synchronous reset or set.
     """
     plan = border(op)
     outside, group = lanes_outside(m, op, plan, steps), plan.group
@@ -50,11 +54,11 @@ def bordered_weights(
 
 
 def lanes_outside(m: Module, op: MatVec, plan: Border, steps: Steps) -> list[Value]:
-    """For each group of lanes, whether it lies outside in the step that is offered."""
+    """For each group of lanes, a bit: whether it reads padding in the step that is offered."""
     sizes = [len(taps) for taps in op.inside or ()]
     axes = {f"place{axis}": sizes[axis] for axis in reversed(range(len(sizes)))}
     places = count_up(m, steps.ends, **axes)[::-1]
-    here: list[Value] = []  # registers that are set as the place is reached, for a short path
+    here: list[Value] = []  # registers, set when the place is reached, to keep the path short
     for k, (axis, at) in enumerate(plan.places):
         here.append(Signal(name=f"here{k}", init=0 in at))
         moves = steps.ends & (places[axis + 1].ends if axis + 1 < len(sizes) else 1)

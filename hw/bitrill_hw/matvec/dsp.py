@@ -17,7 +17,7 @@ from ..pipeline.elastic import Elastic
 
 @dataclass
 class _Bits:
-    """Bits of the chains' fields and of the start, by number: words with a bit for each row."""
+    """Summands for `lane_sums`: bits of the chains' sums and of the starting values, by number."""
 
     m: Module
     bits: list[Value]
@@ -28,11 +28,11 @@ class _Bits:
 
 
 class DspMatVecCore(MatVecCore):
-    """The DSP unit.
+    """The unit that multiplies in DSP slices, planned by `bitrill.arith.dsp_packing`.
 
-    The stages: the weight word and the beat, as in `MatVecCore`; the products; a sum for each lane
-    of a chain; those of the counters; the accumulators. A shorter chain begins later, so that all
-    chains end in the same stage.
+    Pipeline stages: the weight word and the beat are read, as in `MatVecCore`; the products; one
+    stage for each lane of a chain, which adds its product; the stages that add the chains; the
+    accumulators. Shorter chains begin later, so that all end in the same stage.
     """
 
     def elaborate(self, _) -> Module:
@@ -71,7 +71,7 @@ class DspMatVecCore(MatVecCore):
         return m
 
     def _chains(self, m: Module, pipe: Elastic, word: Value, x: Value) -> list[list[Value]]:
-        """For each chain, the fields of all rows."""
+        """For each chain, the sum of every row, still packed as a field of the slice's result."""
         op, packing = self.op, dsp_plan(self.op).packing
         lanes = split(m, word, packing.bits(op.folded.pe), "lane")
         operands = split(m, x, op.x.type.bits, "operand")
@@ -103,10 +103,10 @@ class DspMatVecCore(MatVecCore):
         at: tuple[int, int, int],
         packing: Packing,
     ) -> list[Slice]:
-        """The slices of a lane, ``late`` stages behind the first lane of its chain.
+        """The slices of a lane, which work ``late`` stages after the first lane of their chain.
 
-        There are as many registers in front of the product. If they are more than a slice has, the
-        first of them are outside.
+        So their operands pass ``late`` registers before the multiplier: as many as the slice has in
+        itself, and the others, if more are needed, outside before it.
         """
         op, (lane, n, late) = self.op, at
         begin = op.read_stages
@@ -136,7 +136,7 @@ class DspMatVecCore(MatVecCore):
         return slices
 
     def _factor(self, fields: Value, size: int, packing: Packing) -> Value:
-        """The word of several rows: the stored fields, each sign-extended up to the next."""
+        """The factor of several rows: the stored fields, each sign-extended up to the next one."""
         signed, parts, used = self.op.weight_type.signed, [], 0
         for r in range(size):
             bits = packing.fields[r > 0]

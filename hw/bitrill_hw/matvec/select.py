@@ -1,4 +1,4 @@
-"""The selecting matrix unit: each lane multiplies one of several columns, by a stored index."""
+"""The selecting matrix unit: a stored index chooses the column that each lane multiplies."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from .steps import Steps
 
 
 class SelectMatVecCore(MatVecCore):
-    """A `MatVecCore` with multiplexers and one more register between weight memory and sums."""
+    """A `MatVecCore` with a stage of multiplexers between the weight memory and the sums."""
 
     def _operands(self, m: Module, pipe: Elastic, steps: Steps, plan: SumPlan) -> Operands:
         op, stage = self.op, self.op.read_stages
@@ -37,7 +37,7 @@ class SelectMatVecCore(MatVecCore):
         )
 
     def _chosen(self, m: Module, x: Value, indices: Value) -> Value:
-        """The operand of each lane, ``[lane][plane][row]``, with one row if indices are shared."""
+        """The element of each lane, ``[lane][plane][row]``; one row if all rows share indices."""
         op, c = self.op, Select().choice(self.op)
         bits, rows = op.x.type.bits, 1 if c.shared else op.folded.pe
         elements = split(m, x, bits, "element")

@@ -1,4 +1,4 @@
-"""The sparse matrix unit, whose steps an index memory names (`bitrill.arith.column_steps`)."""
+"""The sparse matrix unit: an index memory lists its steps (`bitrill.arith.column_steps`)."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ from ..pipeline.elastic import Elastic
 
 
 class SparseMatVecCore(MatVecCore):
-    """A `MatVecCore` that steps over the beats that some weight of its rows needs."""
+    """A `MatVecCore` that skips beats for which all weights of its rows are 0."""
 
     def _steps(self, m: Module) -> Any:
         op, unit = self.op, Sparse()
@@ -39,18 +39,19 @@ class SparseMatVecCore(MatVecCore):
 
 
 class SparseSteps(wiring.Component):
-    """Offers the steps of ``index`` for each vector, which waits in one half of a replay buffer.
+    """Offers the steps of ``index`` for each vector, which is held in one half of a replay buffer.
 
     ``index [steps, bits]``: for each step its beat, and in the top bit whether it is the last of
-    its turn. The word is read one step ahead, as a step fires, and once behind a reset. So the
-    counter of the index memory is at the word of the step *behind* the one that is offered.
+    its turn. While a step is offered, its word is already in the output register of the index
+    memory; when the step fires, the next word is read, and once after a reset the first. So the
+    counter that addresses this memory is one step ahead of the step that is offered.
 
-    A vector's steps begin when all its beats are in the buffer; the last one frees that half.
+    A vector's steps begin when all its beats are in the buffer; its last step frees that half.
 
     Members
     -------
     those of `bitrill_hw.matvec.steps.Steps` without ``beat`` and ``ends``; ``address``: number of
-    the step that is offered, plus 1, round the number of steps
+    the step that is offered plus 1, modulo the number of steps
     """
 
     def __init__(
@@ -100,7 +101,7 @@ class SparseSteps(wiring.Component):
         return m
 
     def _word(self, m: Module, address: Value, moves: Value) -> Value:
-        """The word of the step that is offered: read at ``address`` at edges with ``moves``."""
+        """The word of the offered step; an edge with ``moves`` reads the one at ``address``."""
         attrs = {"ram_style": "block"}
         if not self.block:
             attrs = {"ram_style": "distributed", "rom_block": "logic"}
@@ -110,7 +111,7 @@ class SparseSteps(wiring.Component):
         return port.data
 
     def _replay(self, m: Module, beat: Value, ends: Value) -> None:
-        """A replay buffer of two vectors, freed whole; ``ends``: a vector's last step fires."""
+        """Add a replay buffer of two vectors; ``ends``: a vector's last step fires and frees it."""
         bits = ceil_log2(self.beats)
         depth = VECTORS << bits
         style = "block" if depth >= REPLAY_BLOCK else "distributed"

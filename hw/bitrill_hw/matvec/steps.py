@@ -1,4 +1,4 @@
-"""The control of folded matrix units: steps through beats and weights, with a replay buffer."""
+"""The control of folded matrix units: counts beats and weight words, and replays the vector."""
 
 from __future__ import annotations
 
@@ -14,16 +14,16 @@ from ..pipeline.counters import Lap, Stock
 class Steps(wiring.Component):
     """Offers ``turns * beats`` steps for each vector; step ``n`` reads its beat ``n % beats``.
 
-    With one turn, a beat is a step. With more turns, the beats of a vector are written to one half
-    of a replay buffer at the edges that accept them. A step may fire from the next edge on; in the
-    last turn it frees its beat's slot. So the next vector comes in while this one is replayed.
-    ``styled``: whether the buffer asks for a kind of memory, which not every part has.
+    With a single turn, each beat is a step. With several turns, the clock edge that accepts a beat
+    writes it to one half of a replay buffer. The beat's step may fire from the next edge on; in the
+    last turn, it frees the beat's slot. So the next vector is accepted while this one is replayed.
+    ``styled``: whether the buffer has an attribute for the kind of memory, as not every part does.
 
     Members
     -------
     i : beats of ``width`` bits
-    valid, ready : a step fires at an edge at which both are 1
-    x : the beat of the step that fired last, registered at that edge
+    valid, ready : a step fires at a clock edge at which both are 1
+    x : the beat of the step that fired last, in a register loaded at that edge
     address, beat, turn : number ``n``, beat and turn of the step that is offered
     first, last : whether that step is the first or last of its turn
     ends : whether the last step of a vector fires at the next edge
@@ -75,7 +75,7 @@ class Steps(wiring.Component):
         return m
 
     def _replay(self, m: Module, beat: Lap, turn: Lap) -> None:
-        """A replay buffer of two vectors; both its ends depend on registers only."""
+        """Add a replay buffer of two vectors; ready and valid depend on registers only."""
         half = 1 << ceil_log2(self.beats)
         style = "block" if 2 * half >= REPLAY_BLOCK else "distributed"
         m.submodules.replay = replay = memory.Memory(

@@ -1,4 +1,4 @@
-"""The unrolled matrix unit: weights are wired into its adders, and it takes a vector a cycle."""
+"""The unrolled matrix unit: weights are part of its adders, and it accepts a vector a cycle."""
 
 from __future__ import annotations
 
@@ -60,7 +60,7 @@ class UnrolledCore(OneToOne):
         return m
 
     def _elements(self, m: Module, pipe: Elastic) -> tuple[list[Columns], int]:
-        """The input's elements, and their stage: 0, or 1 if planes are decoded.
+        """The input's elements as bits, and their stage: 1 if codes are decoded first, else 0.
 
         The top bit of a signed element is complemented.
         """
@@ -79,7 +79,7 @@ class UnrolledCore(OneToOne):
         return out, int(t.coding.one_hot)
 
     def _within(self, column: int, lo: int, hi: int) -> Columns:
-        """The low bits of an element that has some values of its type alone; none of a constant."""
+        """The low bits of an element in ``lo..hi``, as many as needed; none if it is constant."""
         if lo == hi:
             return []
         t, part = self.op.x.type, IntType(lo, hi)
@@ -89,18 +89,18 @@ class UnrolledCore(OneToOne):
 
 
 class _Numbers:
-    """The bits of each number of the adder graph, in each stage in which they are read."""
+    """The bits of each number of the adder graph, registered for each stage that reads them."""
 
     def __init__(self, pipe: Elastic, inputs: list[Columns], first: int):
         self.pipe = pipe
         self.held = [{first: bits} for bits in inputs]
 
     def add(self, bits: Columns, stage: int) -> None:
-        """Add the next number, which is in the register of ``stage``."""
+        """Add the next number of the graph; its bits are in registers of stage ``stage``."""
         self.held.append({stage: bits})
 
     def at(self, number: int, stage: int) -> Columns:
-        """The bits of a number in the register of ``stage``, delayed if it was ready before."""
+        """The bits of a number in registers of stage ``stage``, delayed if it was ready earlier."""
         held = self.held[number]
         if stage not in held:
             before = self.at(number, stage - 1)
@@ -111,7 +111,7 @@ class _Numbers:
         return held[stage]
 
     def gathered(self, operands: tuple[Operand, ...], stage: int, width: int) -> list[Bit]:
-        """The bits of the operands, column by column, in the order of the plan's numbers."""
+        """The operands' bits in ``stage``, column by column, as a heap's plan numbers them."""
         columns: list[list[Bit]] = [[] for _ in range(width)]
         for o in operands:
             for k, column in enumerate(self.at(o.number, stage), o.shift):

@@ -1,9 +1,9 @@
-"""Components whose weights or thresholds change: the host writes them, or a stream brings them.
+"""Components whose weights or thresholds can change: the host writes them, or a stream sends them.
 
-Each is the component with constants of `bitrill_hw.ops`, with one method replaced: the one that
-reads the constants out of a table. The table here is a `bitrill_hw.design.register_file.Table`, a
-memory with a port of the register bus beside its reading port. ``shown`` is the word that the
-pipeline has just read; the bus reads it from there, since the memory has no second reading port.
+Each is derived from the component of `bitrill_hw.ops` with constants, and replaces the method that
+reads the constants from a table. The table here is a `bitrill_hw.design.register_file.Table`: a
+memory with one read port, for the pipeline, and a port for the register bus. The memory has no
+second read port, so the bus reads ``shown``, the word that the pipeline has just read.
 """
 
 from __future__ import annotations
@@ -33,7 +33,7 @@ from .steps import Steps
 
 
 class _Runtime(OneToOne):
-    """Base of components with tables in memories that the host reaches by port ``registers``."""
+    """Base of components with tables that the host reads and writes through port ``registers``."""
 
     def __init__(self, op: Operator):
         super().__init__(op, registers=In(window_port(window_size(blocks_of(op)))))
@@ -82,8 +82,8 @@ class RuntimeThresholdCore(_Runtime, ThresholdCore):
 class StreamedMatVecCore(MatVecCore):
     """A `MatVecCore` that takes the word of each step from a stream ``i1``, through a FIFO.
 
-    A word holds the weights ``[lane][plane][row]``, and above them the value that each row starts
-    from, ``[plane][row]``, which counts only in the first step of those rows.
+    The low bits of a word are the weights ``[lane][plane][row]``; the bits above them, the values
+    that the rows' sums start from, ``[plane][row]``, used only in the first step of these rows.
     """
 
     def __init__(self, op: MatVec):
@@ -107,13 +107,13 @@ class StreamedMatVecCore(MatVecCore):
 
 
 class StreamedSteps(wiring.Component):
-    """`Steps` in which each step also waits for a word of a stream.
+    """`Steps` whose steps also wait for a word of a stream each.
 
     Members
     -------
     those of `Steps`
-    words : a stream with a word for each step, into a FIFO
-    word : the word of the step that fired last, registered at that edge
+    words : a stream with one word for each step, buffered in a FIFO
+    word : the word of the step that fired last, in a register loaded at that edge
     """
 
     def __init__(self, steps: Steps, width: int):
@@ -125,37 +125,38 @@ class StreamedSteps(wiring.Component):
 
     def elaborate(self, platform: object) -> Module:
         m = Module()
-        steps: Any = self.steps
-        here: Any = self
+        steps = self.steps
         m.submodules.steps = steps
         m.submodules.fifo = fifo = Fifo(len(self.word), WORDS)
         connect(m, self.words, fifo.i)
-        connect(m, here.i, steps.i)
+        connect(m, self.i, steps.i)
         for name in self.passed:
             if name not in ("i", "valid"):
-                m.d.comb += getattr(here, name).eq(getattr(steps, name))
+                m.d.comb += getattr(self, name).eq(getattr(steps, name))
         m.d.comb += [
-            here.valid.eq(steps.valid & fifo.o.valid),
-            steps.ready.eq(here.ready & fifo.o.valid),
-            fifo.o.ready.eq(here.ready & steps.valid),
+            self.valid.eq(steps.valid & fifo.o.valid),
+            steps.ready.eq(self.ready & fifo.o.valid),
+            fifo.o.ready.eq(self.ready & steps.valid),
         ]
-        with m.If(here.ready):
+        with m.If(self.ready):
             m.d.sync += self.word.eq(fifo.o.payload)
         return m
 
 
 def weight_bits(op: MatVec) -> int:
-    """Bits of the weights of a step."""
+    """Number of bits of the weights of a step."""
     return op.folded.pe * op.folded.simd * op.weight_type.bits
 
 
 def word_bits(op: MatVec) -> int:
-    """Bits of a step's word in a stream: weights, and the values that rows start from."""
+    """Number of bits of a step's word in a stream: weights and the rows' starting values."""
     return weight_bits(op) + op.folded.pe * len(sum_plan(op).start)
 
 
-def _table(m: Module, pipe: Elastic, stage: int, core: Any, name: str, address: Value) -> Value:
-    """The word of a writable table, read like that of `tables.table`."""
+def _table(
+    m: Module, pipe: Elastic, stage: int, core: _Runtime, name: str, address: Value
+) -> Value:
+    """The word at ``address`` of a writable table, in stage ``stage``; see `tables.table`."""
     op = core.op
     (block,) = (b for b in blocks_of(op) if b.table == name)
     content, size = op.tables()[name], window_size(blocks_of(op))
@@ -171,8 +172,8 @@ def _table(m: Module, pipe: Elastic, stage: int, core: Any, name: str, address: 
     return table.data
 
 
-def _starts(m: Module, pipe: Elastic, core: Any, turn: Value, first: Value) -> list[Value]:
-    """The values that rows start from, as in `MatVecCore._starts`, out of a writable table."""
+def _starts(m: Module, pipe: Elastic, core: _Runtime, turn: Value, first: Value) -> list[Value]:
+    """The rows' starting values, as `MatVecCore._starts` returns them, from a writable table."""
     op, at = core.op, core.op.read_stages
     if "starts" not in op.tables():
         return []

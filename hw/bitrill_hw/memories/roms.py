@@ -11,10 +11,10 @@ keeps its memories.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
 
 from amaranth import *
 from amaranth.lib import memory
+from amaranth.lib.wiring import Component
 from bitrill.ir.structure import ALONE
 
 from ..writer.modules import verilog
@@ -30,7 +30,7 @@ class Roms:
     def __init__(self) -> None:
         self.modules: dict[str, str] = {}
 
-    def get_memory(self, mem: memory.Memory | Words) -> Any:
+    def get_memory(self, mem: memory.Memory | Words) -> Elaboratable | Fragment:
         """The elaboratable that `amaranth.lib.memory` uses instead of ``mem``."""
         ports = mem.read_ports
         if mem.write_ports or len({port.domain for port in ports}) != 1 or len(ports) > 2:
@@ -48,7 +48,7 @@ class Roms:
             separate=logic,
         )
         name = rom.add_to(self.modules)
-        ends: dict[str, Any] = {"i_clk": ClockSignal(ports[0].domain)} if clocked else {}
+        ends: dict[str, Value] = {"i_clk": ClockSignal(ports[0].domain)} if clocked else {}
         for k, port in zip(rom.suffixes, ports, strict=True):
             ends |= {f"i_addr{k}": port.addr, f"o_data{k}": port.data}
             ends |= {f"i_en{k}": port.en} if clocked else {}
@@ -76,7 +76,7 @@ class Words(Elaboratable):
         )
         return self.read_ports[-1]
 
-    def elaborate(self, platform: object) -> Any:
+    def elaborate(self, platform: object) -> Elaboratable | Fragment:
         if isinstance(platform, Roms):
             return platform.get_memory(self)
         m = Module()
@@ -91,7 +91,7 @@ class Words(Elaboratable):
         return m
 
 
-def convert(top: Any, *, name: str = "top") -> str:
+def convert(top: Component, *, name: str = "top") -> str:
     """Verilog of a component and of its tables; the same text each time."""
     roms = Roms()
     text = verilog(top, name=name, platform=roms)

@@ -12,7 +12,7 @@ from ..pipeline.stream import code
 
 
 class AddCore(JoinedCore):
-    """A register for each operand, products if gains need them, then a tree of adders."""
+    """Stages: a register for each operand; products with gains, if any; a binary tree of adders."""
 
     def elaborate(self, _) -> Module:
         m = Module()

@@ -1,4 +1,4 @@
-"""Hardware of `bitrill.ops.ArgMax`: registers that hold the best channels so far, sorted."""
+"""Hardware of `bitrill.ops.ArgMax`: registers with the best channels so far, sorted by score."""
 
 from __future__ import annotations
 
@@ -12,10 +12,10 @@ from ..pipeline.stream import OneToOne
 
 
 class ArgMaxCore(OneToOne):
-    """Keeps the ``op.k`` best, best first; after a vector's last element they go to the output.
+    """Inserts each element into a sorted list of the ``op.k`` best ones; sends it after the last.
 
-    The stages: the element with its gain and offset; its score (one stage for both if every score
-    is the element itself); the insertion. The next vector is sorted while indices leave.
+    Stages: the element with its gain and offset; its score (one stage for both if every score is
+    the element itself); the insertion. While a list is sent, the next vector is sorted.
     """
 
     op: ArgMax
@@ -25,7 +25,7 @@ class ArgMaxCore(OneToOne):
         op, bits = self.op, self.op.y.type.bits
         before = op.latency - 1
         free, last = Signal(), Signal()
-        # only the last element of a vector may have to wait: for the output register
+        # only the last element of a vector waits for the output register
         pipe = Elastic(m, stages=before, valid=self.i.valid, ready=free | ~last)
         m.d.comb += self.i.ready.eq(pipe.load[1])
         channel = Signal(bits)
@@ -36,17 +36,17 @@ class ArgMaxCore(OneToOne):
         m.d.comb += last.eq(index == op.x.channels - 1)
         inserts = pipe.valid[before] & (free | ~last)
         best = self._places(m, score, index, inserts=inserts, ends=last)
-        left, out = Signal(range(op.k + 1)), Signal(bits * op.k)
-        gives = self.o.valid & self.o.ready
+        unsent, out = Signal(range(op.k + 1)), Signal(bits * op.k)
+        sends = self.o.valid & self.o.ready
         m.d.comb += [
-            free.eq((left == 0) | ((left == 1) & self.o.ready)),
-            self.o.valid.eq(left != 0),
+            free.eq((unsent == 0) | ((unsent == 1) & self.o.ready)),
+            self.o.valid.eq(unsent != 0),
             self.o.payload.eq(out),
         ]
-        with m.If(gives):
-            m.d.sync += [left.eq(left - 1), out.eq(out >> bits)]
+        with m.If(sends):
+            m.d.sync += [unsent.eq(unsent - 1), out.eq(out >> bits)]
         with m.If(inserts & last):
-            m.d.sync += [left.eq(op.k), out.eq(Cat(best))]
+            m.d.sync += [unsent.eq(op.k), out.eq(Cat(best))]
         return m
 
     def _score(self, m: Module, pipe: Elastic, channel: Value) -> Value:
@@ -70,7 +70,7 @@ class ArgMaxCore(OneToOne):
     def _places(
         self, m: Module, score: Value, index: Value, *, inserts: Value, ends: Value
     ) -> list[Value]:
-        """The sorted indices with the new element inserted, behind those of equal scores."""
+        """The sorted indices with the new element inserted; at equal scores, earlier ones first."""
         scores = [Signal(score.shape(), name=f"score{j}") for j in range(self.op.k)]
         indices = [Signal(len(index), name=f"place{j}") for j in range(self.op.k)]
         taken = Signal(self.op.k)
@@ -91,5 +91,5 @@ class ArgMaxCore(OneToOne):
 
 
 def beats(score: Value, other: Value) -> Value:
-    """Whether ``score`` goes before the ``other``, whose index is lower."""
+    """Whether ``score`` is sorted before ``other``, the score of an earlier element."""
     return score > other

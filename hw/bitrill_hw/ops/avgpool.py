@@ -9,7 +9,7 @@ from ..pipeline.pooling import PoolingCore
 
 
 class SumPoolCore(PoolingCore):
-    """A `PoolingCore` that adds, modulo the width of a type that holds every sum."""
+    """A `PoolingCore` that adds; the accumulator's type holds every sum of a whole window."""
 
     def merge(self, a: Value, b: Value, t: IntType) -> Value:
         return (a + b)[: t.bits]

@@ -1,4 +1,4 @@
-"""Hardware of `bitrill.ops.Concat`: takes the beats of several streams in turn."""
+"""Hardware of `bitrill.ops.Concat`: joins several streams pixel by pixel, by taking turns."""
 
 from amaranth import *
 from bitrill.ir.schedule import port
@@ -9,9 +9,9 @@ from ..pipeline.stream import ManyToOne, code, elements
 
 
 class ConcatCore(ManyToOne):
-    """One register, filled from the operand whose turn it is, times that operand's gain.
+    """One register, loaded with the operand whose turn it is, multiplied by that operand's gain.
 
-    Gains are constants that bring the operands to the scale of the output.
+    Gains are constants that convert the operands to the scale of the output.
     """
 
     def elaborate(self, _) -> Module:

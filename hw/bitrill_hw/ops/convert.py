@@ -13,9 +13,9 @@ from ..pipeline.stream import OneToOne
 class ConvertCore(OneToOne):
     """A shift register of ``op.capacity`` elements, the oldest in the low bits.
 
-    Amounts are counted in units of the greatest common divisor of the two widths. Units above the
-    held ones are 0, so a new beat is put in by OR. Its place depends on registers alone: while a
-    whole output beat is held, a new beat is accepted only if that one leaves.
+    Elements are counted in units of the greatest common divisor of the two widths. Units that hold
+    no elements are 0, so a new beat is inserted by OR. Its position depends on registers only:
+    while a whole output beat is held, a new beat is accepted only if the held one leaves.
     """
 
     op: Convert
@@ -29,7 +29,7 @@ class ConvertCore(OneToOne):
         capacity = op.capacity // common
         shift = Signal(capacity * unit)
         held = Signal(range(capacity + 1))
-        gives, takes = self.o.valid & self.o.ready, self.i.valid & self.i.ready
+        sends, takes = self.o.valid & self.o.ready, self.i.valid & self.i.ready
         # registers: whether an output beat is held; whether an input beat fits once it has left
         valid, fits = Signal(), Signal(init=1)
         place = Signal.like(held)
@@ -56,7 +56,7 @@ class ConvertCore(OneToOne):
                 for n in range(capacity - n_in + 1):
                     with m.Case(n):
                         m.d.sync += shift.eq(rest | (self.i.payload << (n * unit)))
-        with m.Elif(gives):
+        with m.Elif(sends):
             m.d.sync += [
                 held.eq(place),
                 valid.eq(~fits),

@@ -1,4 +1,4 @@
-"""Hardware of `bitrill.ops.Crop`: lets some beats of each frame pass and drops the others."""
+"""Hardware of `bitrill.ops.Crop`: passes on some beats of each frame and drops the others."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from ..pipeline.stream import OneToOne
 
 
 class CropCore(OneToOne):
-    """A register for a beat that is kept; counters tell which ones are."""
+    """A register for a beat that is kept; counters of row, column and beat decide which are."""
 
     op: Crop
 
@@ -42,9 +42,9 @@ class CropCore(OneToOne):
 def wanted(
     m: Module, place: Counter, turn: Value, name: str, start: int, step: int, size: int
 ) -> Value:
-    """Whether ``place`` is one of ``size`` places from ``start`` on, ``step`` apart.
+    """Whether ``place`` is one of ``size`` values ``start``, ``start + step``, and so on.
 
-    ``turn``: the place changes at the next edge.
+    ``turn``: whether the place changes at the next clock edge.
     """
     last = start + (size - 1) * step
     inside = (place.value >= start) & (place.value <= last)

@@ -1,4 +1,4 @@
-"""Hardware of `bitrill.ops.Deconv`: puts zeros between pixels."""
+"""Hardware of `bitrill.ops.Deconv`: inserts pixels of zeros, as a transposed convolution does."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from ..pipeline.stream import OneToOne, code, elements
 
 
 class DeconvCore(OneToOne):
-    """One register, filled from the input or with zeros."""
+    """One register, loaded with a beat of x or with zeros."""
 
     op: Deconv
 
@@ -33,7 +33,7 @@ class DeconvCore(OneToOne):
         return m
 
     def _walk(self, m: Module, moves: Value) -> Value:
-        """Counters that step through y; returns whether its next beat is one of x."""
+        """Count the position in y; return whether its next beat is a beat of x, not zeros."""
         op = self.op
         on_grid = []
         ends = moves

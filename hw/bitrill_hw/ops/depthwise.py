@@ -16,7 +16,7 @@ from ..pipeline.stream import OneToOne
 
 
 class DepthwiseCore(OneToOne):
-    """Takes ``op.folded.pe`` channels a beat: product, sum of its bits, running sum over taps."""
+    """Multiplies ``op.folded.pe`` channels a beat by their weights; accumulates over the taps."""
 
     op: Depthwise
 
@@ -70,10 +70,10 @@ class DepthwiseCore(OneToOne):
         return m
 
     def _word(self, m: Module, pipe: Elastic, address: Value) -> Value:
-        """The weights of the beat, in stage 1."""
+        """The weights of a beat, in stage 1."""
         return table(m, pipe, 1, "weights", self.op.weight_words(), address, self.op.folded.memory)
 
     def _starts(self, m: Module, pipe: Elastic, group: Value, first: Value) -> list[Value]:
-        """Bits of the value that each channel's sum starts from, as in `MatVecCore`."""
+        """The starting values of the channels' sums, as `MatVecCore._starts` returns them."""
         op = self.op
         return start_words(m, pipe, op, sum_plan(op.rows), group, first, "group")

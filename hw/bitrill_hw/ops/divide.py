@@ -10,7 +10,7 @@ from ..pipeline.joined import JoinedCore
 
 
 class DivideCore(JoinedCore):
-    """A register for each operand, the numerator, then a stage for each bit of the quotient."""
+    """Stages: a register for each operand; the numerator; one for each bit of the quotient."""
 
     op: Divide
 
@@ -22,10 +22,10 @@ class DivideCore(JoinedCore):
         return m
 
     def _lane(self, pipe: Elastic, p: int, a: Value, b: Value) -> Value:
-        """The quotient of one lane, the highest bit first, behind all stages.
+        """The quotient of one lane, by long division from the highest bit down.
 
-        ``rest`` starts as the bits of the numerator above the quotient's; where these hold the
-        divisor, or it is 0, the quotient is as large as can be.
+        ``rest`` starts as the numerator's bits above the ``n`` bits of the quotient. If it is at
+        least the divisor at the start (so also for a divisor of 0), all bits of the quotient are 1.
         """
         n, rest_bits = self.op.n_bits, self.op.rest_bits
         total = pipe.register(1, self.op.levels * a, f"total{p}")

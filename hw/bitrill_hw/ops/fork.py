@@ -7,21 +7,21 @@ from ..pipeline.stream import OneToMany
 
 
 class ForkCore(OneToMany):
-    """A register for a beat, and for each copy a flag whether it must still be taken."""
+    """A register for a beat, and a flag for each copy that its reader has not accepted yet."""
 
     def elaborate(self, _) -> Module:
         m = Module()
         outs = [getattr(self, port("o", j)) for j in range(self.op.copies)]
         held = Signal(len(self.i.payload), reset_less=True)
-        left = Signal(len(outs))  # copies still to be taken
-        kept = Signal.like(left)
+        pending = Signal(len(outs), name="left")  # copies that are not accepted yet
+        kept = Signal.like(pending)
         m.d.comb += [
-            *(kept[j].eq(left[j] & ~o.ready) for j, o in enumerate(outs)),
+            *(kept[j].eq(pending[j] & ~o.ready) for j, o in enumerate(outs)),
             self.i.ready.eq(kept == 0),
         ]
         for j, o in enumerate(outs):
-            m.d.comb += [o.valid.eq(left[j]), o.payload.eq(held)]
-        m.d.sync += left.eq(kept)
+            m.d.comb += [o.valid.eq(pending[j]), o.payload.eq(held)]
+        m.d.sync += pending.eq(kept)
         with m.If(self.i.ready):
-            m.d.sync += [held.eq(self.i.payload), left.eq(self.i.valid.replicate(len(outs)))]
+            m.d.sync += [held.eq(self.i.payload), pending.eq(self.i.valid.replicate(len(outs)))]
         return m

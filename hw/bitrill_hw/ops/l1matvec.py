@@ -1,4 +1,4 @@
-"""Hardware of `bitrill.ops.L1MatVec`: a folded unit that sums absolute differences."""
+"""Hardware of `bitrill.ops.L1MatVec`: a folded unit that adds absolute differences."""
 
 from __future__ import annotations
 
@@ -15,17 +15,17 @@ from .matvec import MatVecCore
 
 
 class L1MatVecCore(MatVecCore):
-    """A `MatVecCore` with stages of comparisons between the weight memory and the sums.
+    """A `MatVecCore` with stages that compare x with the weights before the sums.
 
-    `bitrill.arith.l1_products` has the arithmetic.
+    `bitrill.arith.l1_products` derives the arithmetic.
     """
 
-    op: Any  # L1MatVec
+    op: Any  # an L1MatVec, which is no MatVec
 
     def _weights(self, m: Module, pipe: Elastic, steps: Steps) -> Value:
-        """The step's word in stage ``op.read_stages``, bits ``[lane][plane][pe]``.
+        """The weights of a step in stage ``op.read_stages``, bits ``[lane][plane][pe]``.
 
-        A lane has the planes of its weights, then the links of its chain of comparisons.
+        The planes of a lane are those of its weights, then one for each link of its comparison.
         """
         op, stage, links = self.op, self.op.memory_stages, len(groups(self.op.x.type))
         word = super()._weights(m, pipe, steps)
@@ -39,7 +39,7 @@ class L1MatVecCore(MatVecCore):
         return word
 
     def _linked(self, m: Module, x: Value, word: Value, links: range) -> Value:
-        """``word`` with the given links of each lane's chain added above the earlier ones."""
+        """``word`` with the results of the links ``links`` added as further planes of each lane."""
         op, pe = self.op, self.op.folded.pe
         bits, known = op.x.type.bits, op.x.type.bits + links[0]
         planes = {"w": split(m, word, pe, "compared_w"), "x": split(m, x, 1, "compared_x")}

@@ -10,7 +10,7 @@ from ..pipeline.stream import OneToOne
 
 
 class LookupCore(OneToOne):
-    """Each lane has a memory, addressed by the element's code and its channel's turn."""
+    """A memory for each lane, addressed by the element's code and the number of the beat."""
 
     op: Lookup
 
@@ -35,7 +35,7 @@ class LookupCore(OneToOne):
         return m
 
     def _words(self, turns: int) -> np.ndarray:
-        """Bits ``[turn and code, lane, bit]``; unused codes give 0."""
+        """The tables as bits ``[beat and code, lane, bit]``; the entries of unused codes are 0."""
         op = self.op
         by_code = np.zeros((len(op.table), 1 << op.x.type.bits), np.int64)
         by_code[:, op.x.type.encode(op.x.type.values())] = op.out.encode(op.table)

@@ -1,4 +1,4 @@
-"""Hardware of `bitrill.ops.MatVec` in style ``folded``: PE rows by SIMD columns a cycle."""
+"""Hardware of `bitrill.ops.MatVec` in style ``folded``: PE rows times SIMD columns a cycle."""
 
 from __future__ import annotations
 
@@ -22,8 +22,9 @@ from ..pipeline.stream import OneToOne
 class MatVecCore(OneToOne):
     """The folded unit: ``simd`` columns of ``pe`` rows a cycle, ``op.latency`` pipeline stages.
 
-    The stages: the weight word and the beat, out of their memories; a second register of the word
-    behind block memory; those of the sums; the accumulators, which are the output register.
+    The stages: the weight word and the beat of x are read from their memories; a second register
+    for the word, if block memory stores it; products and sums of the lanes; the accumulators, which
+    are also the output register.
     """
 
     op: MatVec
@@ -55,7 +56,7 @@ class MatVecCore(OneToOne):
         return m
 
     def _operands(self, m: Module, pipe: Elastic, steps: Steps, plan: SumPlan) -> Operands:
-        """What the products of a step read, in stage ``op.read_stages``."""
+        """The operands of a step's products: weights and x, in stage ``op.read_stages``."""
         op = self.op
         weights = self._weights(m, pipe, steps)
         shared = parities(m, plan.products, steps.x, bits=op.x.type.bits)
@@ -65,7 +66,7 @@ class MatVecCore(OneToOne):
         return Operands(m, plan.products, weights, x, shared, lanes, pe)
 
     def _pipeline(self, m: Module, whole: Value) -> tuple[Steps, Elastic]:
-        """The steps, and the pipeline behind them; ``whole``: the next item ends a result."""
+        """Add the steps and the pipeline that they feed; ``whole``: the next item ends a result."""
         op, end = self.op, self.op.latency
         m.submodules.steps = steps = self._steps(m)
         wiring.connect(m, wiring.flipped(self.i), steps.i)
@@ -101,7 +102,7 @@ class MatVecCore(OneToOne):
         return self._folded_steps(self.op.neuron_fold)
 
     def _folded_steps(self, turns: int) -> Steps:
-        """`Steps` that go ``turns`` times over each vector."""
+        """`Steps` that read each vector ``turns`` times."""
         return Steps(
             width=len(self.i.payload),
             beats=self.op.synapse_fold,
@@ -110,7 +111,7 @@ class MatVecCore(OneToOne):
         )
 
     def _weights(self, m: Module, pipe: Elastic, steps: Steps) -> Value:
-        """The step's word in stage ``op.memory_stages``: bits ``[lane][plane][pe]``."""
+        """The weights of a step, in stage ``op.memory_stages``: bits ``[lane][plane][pe]``."""
         op = self.op
         words = op.weight_words()
         if op.inside is not None:
@@ -132,6 +133,6 @@ class MatVecCore(OneToOne):
         return pipe.delay(word, "weights", first=2, last=op.memory_stages)
 
     def _starts(self, m: Module, pipe: Elastic, turn: Value, first: Value) -> list[Value]:
-        """Bits of the value that each row starts from, as words with a bit for each row."""
+        """The starting values of the rows' sums: for each bit, a word with one bit a row."""
         op = self.op
         return start_words(m, pipe, op, sum_plan(op), turn, first, "turn")

@@ -10,7 +10,7 @@ from ..pipeline.stream import elements
 
 
 class MaxPoolCore(PoolingCore):
-    """A `PoolingCore` that keeps the greater value; with one bit, an OR."""
+    """A `PoolingCore` that keeps the greater value; that of single bits is their OR."""
 
     def merge(self, a: Value, b: Value, t: IntType) -> Value:
         if t.bits == 1 and not t.signed:

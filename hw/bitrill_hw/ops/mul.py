@@ -15,7 +15,7 @@ from ..pipeline.stream import code
 
 
 class MulCore(JoinedCore):
-    """A register for each operand, sums if there are offsets, then the products."""
+    """Stages: a register for each operand; the sums with offsets, if any; the products."""
 
     op: Mul
 
@@ -33,7 +33,7 @@ class MulCore(JoinedCore):
         return m
 
     def _moved(self, pipe: Elastic, x: Value, t: IntType, offset: int, name: str) -> Value:
-        """An operand's number, of type ``t`` with its offset."""
+        """An operand plus its offset, of type ``t``, registered if any operand has an offset."""
         if not self.op.moved:
             return x
         held = pipe.register(1, code(x + offset, t) if offset else x, name)
@@ -61,7 +61,7 @@ class MulCore(JoinedCore):
 
 
 def multiplied(factors: tuple[Value, Value], types: tuple[IntType, ...]) -> Value:
-    """The product of two numbers; one of a single bit chooses instead of multiplying."""
+    """The product of two numbers; a factor of a single bit is a multiplexer, no multiplication."""
     for one, other, t in zip(factors, factors[::-1], types, strict=True):
         if t.coding.is_bipolar:
             return Mux(one[-1], -other, other)

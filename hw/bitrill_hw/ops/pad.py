@@ -1,4 +1,4 @@
-"""Hardware of `bitrill.ops.Pad`: puts a constant border around each feature map."""
+"""Hardware of `bitrill.ops.Pad`: adds a border of a constant around each feature map."""
 
 from __future__ import annotations
 
@@ -10,10 +10,10 @@ from ..pipeline.stream import OneToOne, code, elements
 
 
 class PadCore(OneToOne):
-    """A register holds a beat of x; output beats on the border are a constant instead.
+    """A register for a beat of x; output beats on the border are a constant instead.
 
-    The top border is sent when the frame's first beat is held, so that no border leaves without a
-    frame to follow it. Once an inner beat was sent (`begun`), border beats need no input.
+    The top border is sent only once the frame's first beat is held, so that a border never leaves
+    before its frame arrives. After the first inner beat (``begun``), the border needs no input.
     """
 
     op: Pad

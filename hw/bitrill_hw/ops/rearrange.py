@@ -12,7 +12,7 @@ from ..pipeline.stream import OneToOne
 
 
 class RearrangeCore(OneToOne):
-    """A memory with two halves, a band of beats in each: one is written, the older one read."""
+    """A memory of two halves, each for the rows of a block: one is written, the older is read."""
 
     op: Rearrange
 
@@ -56,9 +56,9 @@ class RearrangeCore(OneToOne):
         return m
 
     def _walk(self, m: Module, fires: Value, address: Signal) -> Value:
-        """Advance the address: through a run, then the outer axis, then the inner one.
+        """Advance the read address: through a run, then along the outer axis, then the inner one.
 
-        Returns whether this is the band's last reading.
+        Returns whether this beat is the last one that is read of the band.
         """
         outer, inner, run = self.op.beats
         beat, far, near = (

@@ -1,4 +1,4 @@
-"""Hardware of `bitrill.ops.Requantize`: multiply, add, shift."""
+"""Hardware of `bitrill.ops.Requantize`: multiplies, adds, shifts and clamps each element."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from ..pipeline.stream import OneToOne, code, elements
 
 
 class RequantizeCore(OneToOne):
-    """Stages: the element, its gain and offset; their product and sum; shift and clamp.
+    """Stages: the element with its gain and offset; ``gain * x + offset``; the shift and clamp.
 
     In DSP slices the product and each sum have a stage of their own.
     """
@@ -83,7 +83,7 @@ class RequantizeCore(OneToOne):
     def _constants(
         self, m: Module, pipe: Elastic, name: str, values: np.ndarray, t: IntType, turn: Value
     ) -> list[Value]:
-        """The constant of each lane's channel, in stage 1."""
+        """The constant of each lane's channel, read from a table in stage 1."""
         words = (t.encode(values)[:, None] >> np.arange(t.bits) & 1).reshape(
             -1, self.op.lanes_in, t.bits
         )

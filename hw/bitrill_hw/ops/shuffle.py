@@ -7,7 +7,7 @@ from ..pipeline.stream import OneToOne
 
 
 class ShuffleCore(OneToOne):
-    """Registers that collect a pixel, and a register from which the pixel before is sent."""
+    """Registers that collect the beats of a pixel, and a register that sends the previous pixel."""
 
     op: Shuffle
 

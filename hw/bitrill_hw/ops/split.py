@@ -8,7 +8,7 @@ from ..pipeline.stream import OneToMany
 
 
 class SplitCore(OneToMany):
-    """A register for a beat, which is offered to the result that it belongs to."""
+    """A register for a beat, which is offered on the output stream that it belongs to."""
 
     def elaborate(self, _) -> Module:
         m = Module()

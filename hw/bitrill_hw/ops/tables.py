@@ -1,4 +1,4 @@
-"""Hardware of `bitrill.ops.Tables`: all tables at once, and a register behind them."""
+"""Hardware of `bitrill.ops.Tables`: all truth tables in one cycle, and their results' registers."""
 
 from amaranth import *
 from bitrill.ops import Tables
@@ -10,7 +10,7 @@ from ..pipeline.stream import OneToOne
 
 
 class TablesCore(OneToOne):
-    """One stage: the tables' bits, each different one registered once."""
+    """One stage: the tables' results; equal tables share one register."""
 
     op: Tables
 

@@ -17,12 +17,12 @@ from ..pipeline.stream import OneToOne
 
 
 class ThresholdCore(OneToOne):
-    """Takes ``pe`` channels a beat, a beat a cycle, in ``op.latency`` stages.
+    """Converts ``pe`` channels a beat, one beat a cycle, in ``op.latency`` stages.
 
-    The stages of ``parallel``: the word of thresholds; all comparisons; their count, if there are
-    several. Those of ``search``, for each bit of the count, high bit first: a threshold out of a
-    memory of the lane's own; the comparison. If the family has cells for it, tables of few words
-    lie in the comparators themselves (`arith.reached`).
+    Stages of ``parallel``: the word of thresholds is read; all comparisons; the count of their
+    results, if there are several. Stages of ``search``, for each bit of the count from the highest
+    down: a threshold is read from the lane's own memory; the comparison. If the family has cells
+    for it, a table of few words is part of the comparator itself (`arith.reached`).
     """
 
     op: Threshold
@@ -61,15 +61,15 @@ class ThresholdCore(OneToOne):
         return [lane.as_signed() if t.signed else lane for lane in lanes]
 
     def _limits(self, word: Value, n: int) -> list[Value]:
-        """The ``n`` thresholds of a word, low first."""
+        """The first ``n`` thresholds of a word, ascending."""
         b = self.limit.bits
         fields = [word[k * b : (k + 1) * b] for k in range(n)]
         return [f.as_signed() if self.limit.signed else f for f in fields]
 
     def _within_parallel(self, m: Module, pipe: Elastic, turn: Value, x: Value) -> list[Value]:
-        """Comparators that contain their thresholds, and the count of their results.
+        """The results of comparators that contain their thresholds, counted.
 
-        In a falling channel the comparisons are inverted, so the count is, too.
+        In a channel that falls (``op.inverted``) the comparisons are inverted, and so is the count.
         """
         op, n, pe = self.op, self.op.levels, self.op.folded.pe
         turn = pipe.register(1, turn, "turn1")
@@ -120,7 +120,7 @@ class ThresholdCore(OneToOne):
         turns = self.op.x.channels // self.op.folded.pe
         limits = self._search_limits(depth)
         decided: list[list[Value]] = [[] for _ in self._elements(x)]
-        flips: list[Value] = []  # they stand behind the last step's thresholds
+        flips: list[Value] = []  # stored in the words of the last step, above the thresholds
         for step in range(depth):
             read, compare, last = 2 * step + 1, 2 * step + 2, step == depth - 1
             within = self.op.within(turns << step) and not (last and self.flips)
@@ -163,8 +163,8 @@ class ThresholdCore(OneToOne):
     def _search_limits(self, depth: int) -> list[np.ndarray]:
         """For each step, thresholds ``[turn and the count's bits so far, pe]``.
 
-        A step tries a candidate count: the bits found so far, then a 1, then zeros. It compares
-        with the threshold of that number. Thresholds that do not exist are never reached.
+        A step tries a candidate count: the bits known so far, then a 1, then zeros. It compares x
+        with the threshold of that number; a threshold that does not exist is above every x.
         """
         op, pe = self.op, self.op.folded.pe
         padded = np.full((op.x.channels, (1 << depth) - 1), op.x.type.hi + 1)
@@ -178,7 +178,7 @@ class ThresholdCore(OneToOne):
         ]
 
     def _search_bits(self, limits: np.ndarray, lane: int, *, flips: bool) -> np.ndarray:
-        """The table of a lane's thresholds in a step; with ``flips`` also of inverted channels."""
+        """The bits of a lane's thresholds in a step; with ``flips``, also whether channels fall."""
         fields = _bits(self.limit.encode(limits), self.limit.bits)
         if not flips:
             return fields
@@ -201,14 +201,14 @@ def reached(x: Value, limit: Value) -> Value:
 
 
 def thermometer(passed: list[Value]) -> Value:
-    """The number of ones in ``passed``, which has no 1 behind a 0 (a thermometer code).
+    """The number of ones in ``passed``, a thermometer code: all ones precede all zeros.
 
-    Bit ``j`` of the count is the parity of the comparisons number ``2**j, 2 * 2**j, ..``.
+    Bit ``j`` of the count is the parity of the comparisons with numbers ``2**j, 2 * 2**j, ..``.
     """
     n = len(passed)
     return Cat(reduce(xor, passed[(1 << j) - 1 :: 1 << j]) for j in range(n.bit_length()))
 
 
 def _bits(codes: np.ndarray, width: int) -> np.ndarray:
-    """The bits of codes, low first, in a new last axis."""
+    """The bits of codes, lowest first, in a new last axis."""
     return (codes[..., None] >> np.arange(width)) & 1

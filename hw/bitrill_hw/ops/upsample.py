@@ -11,7 +11,7 @@ from ..pipeline.stream import OneToOne
 
 
 class UpsampleCore(OneToOne):
-    """A buffer of ``op.capacity`` beats; pixels and rows are read from it several times."""
+    """A buffer of ``op.capacity`` beats, from which pixels and rows are read several times."""
 
     op: Upsample
 
@@ -49,7 +49,7 @@ class UpsampleCore(OneToOne):
         return m
 
     def _walk(self, m: Module, fires: Value, read: memory.ReadPort) -> tuple[Value, Value]:
-        """Step through readings; returns whether one is the first, and the last, of its beat."""
+        """Advance the read address; return whether a read is the first and the last of its beat."""
         op = self.op
         down, across = op.copies
         of_row, of_pixel = Signal.like(read.addr), Signal.like(read.addr)

@@ -1,6 +1,6 @@
-"""Hardware of `bitrill.ops.Window`: sliding windows out of a line buffer.
+"""Hardware of `bitrill.ops.Window`: reads sliding windows from a line buffer.
 
-A window leaves tap by tap (style ``folded``), or whole in one beat (``parallel``).
+A window is sent tap by tap (style ``folded``), or as a whole in one beat (``parallel``).
 """
 
 from __future__ import annotations
@@ -18,11 +18,12 @@ from ..pipeline.stream import OneToOne
 
 
 class _At(NamedTuple):
-    """Position of a step in its window and frame.
+    """Position of a step in its window, and distances from it to the next step and window.
 
-    ``ends``: whether it is the last of its window; ``step``: distance in beats to the next step of
-    the window; ``skip``: distance from this window to the next, and ``around`` the same as a move
-    of the address in the line buffer; ``_limit``: with the buffer's capacity added.
+    ``ends``: whether the step is the last of its window. Distances in beats of x: ``step``, to the
+    beat that the window's next step reads; ``skip``, from the first beat of this window to that of
+    the next. ``around``: ``skip`` modulo the line buffer's capacity. ``_limit``: a distance plus
+    the capacity.
     """
 
     ends: Value
@@ -47,12 +48,12 @@ class WindowCore(OneToOne):
         return m
 
     def _folded(self, m: Module) -> None:
-        """Steps read the line buffer; the only stage is the register behind the memory.
+        """Read the line buffer tap by tap; the only stage is the memory's output register.
 
-        Positions count from the window's first beat: ``offset`` is the beat to be read, ``come``
-        the number of beats that have come, ``limit`` the number that may come. That is the buffer's
-        capacity, counted from the first beat that will be read again (the beat to be read, or the
-        first of the next window).
+        Beats are counted from the first beat of the window: ``offset`` is the beat to be read,
+        ``come`` the number of beats that have been accepted, ``limit`` the number that may be. A
+        beat may be overwritten once no step reads it again: ``limit`` is the buffer's capacity plus
+        the earlier of the beat to be read and the first beat of the next window.
         """
         op, capacity, most = self.op, self.op.capacity, max(self.op.advances)
         fires, takes = Signal(), Signal()
@@ -81,7 +82,7 @@ class WindowCore(OneToOne):
         self._ring(m, pipe, at, takes=takes, fires=fires)
 
     def _walk(self, m: Module, fires: Value) -> _At:
-        """Counters of the steps: the taps of a window, and the windows of a frame."""
+        """Count the taps of a window and the windows of a frame; return where a step is."""
         op, w, capacity = self.op, self.op.windows, self.op.capacity
         (kh, kw), (dh, dw), (ho, wo) = w.kernel, w.dilation, w.out
         piece, x, y, right, bottom = count_up(
@@ -111,7 +112,7 @@ class WindowCore(OneToOne):
         )
 
     def _ring(self, m: Module, pipe: Elastic, at: _At, *, takes: Value, fires: Value) -> None:
-        """The memory and its addresses; ``origin`` is the address of the window's first beat."""
+        """Add the memory and its addresses; ``origin``: the address of the window's first beat."""
         capacity = self.op.capacity
         form = "block" if is_deep(capacity, len(self.i.payload)) else "distributed"
         ring = memory.Memory(
@@ -138,7 +139,7 @@ class WindowCore(OneToOne):
                 m.d.sync += origin.eq(following)
 
     def _parallel(self, m: Module) -> None:
-        """``lines[ky]`` holds the last pixels of a row of taps, the newest first."""
+        """Keep all taps in registers; ``lines[ky]``: the pixels of a row of taps, newest first."""
         w = self.op.windows
         (kh, kw), (_, columns), (dh, dw) = w.kernel, w.span, w.dilation
         takes = Signal()
@@ -174,7 +175,7 @@ def wrapped(address: Value, depth: int) -> Value:
 
 
 def delayed(m: Module, moves: Value, value: Value, n: int, name: str) -> Value:
-    """``value`` as it was ``n`` moves ago: up to two registers, else a memory with its register."""
+    """``value`` of ``n`` moves ago: from one or two registers, else from a memory."""
     if n <= 2:
         for k in range(n):
             held = Signal(len(value), name=f"{name}_{k}", reset_less=True)

@@ -27,7 +27,7 @@ class OneToOne(wiring.Component):
     further members, given as ``members``
     """
 
-    op: Any
+    op: Any  # each subclass declares its operator
 
     def __init__(self, op: Operator, **members: Member):
         self.op = op
@@ -49,7 +49,7 @@ class ManyToOne(wiring.Component):
     o : ``op.lanes_out`` elements of ``op.y.type``
     """
 
-    def __init__(self, op: Any):
+    def __init__(self, op: Operator):
         self.op = op
         bits = [op.lanes_in * t.type.bits for t in op.operands]
         ins = {port("i", j): In(beats(width)) for j, width in enumerate(bits)}
@@ -64,7 +64,7 @@ class OneToMany(wiring.Component):
     i, o, o1, .. : ``op.lanes_in`` elements of ``op.x.type``
     """
 
-    def __init__(self, op: Any):
+    def __init__(self, op: Operator):
         self.op = op
         signature = beats(op.lanes_in * op.x.type.bits)
         outs = {port("o", j): Out(signature) for j in range(len(op.results))}

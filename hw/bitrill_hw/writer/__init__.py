@@ -1,1 +1,1 @@
-"""Writes Amaranth's designs as Verilog, word by word, without a netlist of bits in between."""
+"""Writes an Amaranth design as Verilog; signals stay whole words, unlike in a netlist of bits."""

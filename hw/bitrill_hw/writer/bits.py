@@ -1,7 +1,7 @@
-"""Bits of nets and constants, as a Verilog expression names them.
+"""Parts of nets and constants, and their text in a Verilog expression.
 
-A value is a list of pieces, the lowest first. So slices, concatenations and extensions cost no
-wires, and an operator's operand is a short text.
+A value is a list of such pieces, the one with the lowest bits first. So a slice, a concatenation or
+an extension needs no wire of its own, and an operator's operand is a short text.
 """
 
 from __future__ import annotations
@@ -12,9 +12,9 @@ from typing import NamedTuple
 
 
 class Piece(NamedTuple):
-    """Neighbouring bits of the net ``net``, of ``whole`` bits, from bit ``start``.
+    """``width`` bits of the net ``net`` from bit ``start`` on; the net has ``whole`` bits.
 
-    A constant has an empty ``net``, and its value as ``start``.
+    A constant has an empty ``net``, and ``start`` is its value.
     """
 
     net: str
@@ -46,7 +46,7 @@ def constant(value: int, width: int) -> Bits:
 
 
 def net(name: str, width: int) -> Bits:
-    """Every bit of a net."""
+    """All bits of a net."""
     return [Piece(name, 0, width, width)] if width else []
 
 
@@ -89,7 +89,7 @@ def cut(bits: Bits, start: int, stop: int) -> Bits:
 
 
 def extended(bits: Bits, signed: bool, width: int) -> Bits:
-    """The bits with as many as are missing to ``width`` above: the sign, or zeros."""
+    """The bits extended to ``width``: by copies of the sign bit if ``signed``, else by zeros."""
     have = size(bits)
     if have >= width:
         return bits
@@ -102,7 +102,7 @@ def extended(bits: Bits, signed: bool, width: int) -> Bits:
 
 
 def text(bits: Bits) -> str:
-    """The Verilog of the bits; without any, a constant 0 of one bit."""
+    """The Verilog expression of the bits; for no bits, a constant 0 of one bit."""
     if len(bits) == 1:
         return str(bits[0])
     if not bits:

@@ -1,8 +1,6 @@
-"""Verilog of what Amaranth instantiates: modules of other sources, and memories."""
+"""Writes instances of modules from other sources, and memories, as Verilog."""
 
 from __future__ import annotations
-
-from typing import Any
 
 from amaranth.hdl import Instance, MemoryInstance, Shape, Value
 from bitrill.errors import SpecError
@@ -13,7 +11,7 @@ from .scope import Scope, parameter
 
 
 def write_instance(scope: Scope, instance: Instance, name: str) -> None:
-    """Add an instance of a module of another source."""
+    """Add an instance of a module from another source."""
     pins: list[str] = []
     for port, (value, direction) in instance.ports.items():
         if not isinstance(value, Value) or direction == "io":
@@ -35,8 +33,8 @@ def placed(kind: str, parameters: str, name: str, pins: list[str]) -> list[str]:
 
 
 def write_memory(scope: Scope, memory: MemoryInstance, name: str) -> None:
-    """Add a memory with its ports; a word that is written while it is read is read as it was."""
-    data: Any = memory._data
+    """Add a memory with its ports; a read at the same time as a write returns the old word."""
+    data = memory._data
     width, words, name = Shape.cast(data.shape).width, list(data.init._raw), identifier(name)
     scope.lines += [f"(* {key} = {parameter(value)} *)" for key, value in memory._attrs.items()]
     scope.lines.append(f"reg [{width - 1}:0] {name} [{data.depth - 1}:0];")
@@ -48,7 +46,7 @@ def write_memory(scope: Scope, memory: MemoryInstance, name: str) -> None:
         _read_port(scope, name, port)
 
 
-def _write_port(scope: Scope, name: str, port: Any) -> None:
+def _write_port(scope: Scope, name: str, port: MemoryInstance._WritePort) -> None:
     data, enable = scope.values.bits(port._data), scope.values.bits(port._en)
     word, grain = f"{name}[{text(scope.values.bits(port._addr))}]", port._granularity
     lines: list[str] = []
@@ -59,7 +57,7 @@ def _write_port(scope: Scope, name: str, port: Any) -> None:
     scope.lines += [f"always @({scope.edge(port._domain)}) begin", *lines, "end"]
 
 
-def _read_port(scope: Scope, name: str, port: Any) -> None:
+def _read_port(scope: Scope, name: str, port: MemoryInstance._ReadPort) -> None:
     if port._transparent_for:
         raise SpecError("a memory must be read as it was before a write at the same time")
     word = f"{name}[{text(scope.values.bits(port._addr))}]"

@@ -1,7 +1,7 @@
-"""Values of Amaranth as Verilog: each operator becomes a wire of exactly its result's bits.
+"""Writes Amaranth's values as Verilog: each operator's result is a wire of the result's width.
 
-So no rule of Verilog about widths in nested expressions applies. An operator takes both operands as
-signed if Amaranth does; an unsigned one beside a signed one gets a zero in front.
+So Verilog's rules about widths in nested expressions never apply. An operator's operands are signed
+if Amaranth takes them as signed; an unsigned one is then extended by a zero as its sign bit.
 """
 
 from __future__ import annotations
@@ -18,25 +18,28 @@ from .bits import Bits, constant, cut, extended, joined, size, text
 Number = tuple[Bits, bool]
 """Bits, and whether they are signed."""
 
+Patterns = tuple[str, ...] | None
+"""Patterns of a case, of the digits 0, 1 and - for any; None: the case always matches."""
+
 _REDUCTIONS = {"b": "|", "r|": "|", "r&": "&", "r^": "^"}
 _COMPARISONS = frozenset(("==", "!=", "<", ">", "<=", ">="))
 
 
 class Expressions:
-    """The bits of values in one module.
+    """Converts values to bits in one module.
 
-    ``read`` gives the bits of a signal, ``lowered`` the signal that clocks or resets a domain.
-    ``wire`` makes a net of so many bits that a Verilog expression drives, and ``choose`` one that
-    has the value of the first case whose patterns match.
+    ``read`` returns the bits of a signal; ``lowered``, the clock or reset signal of a domain.
+    ``wire`` makes a net with a width and a Verilog expression that drives it; ``choose``, a net
+    that has the value of the first case whose patterns match.
     """
 
     def __init__(
         self,
         *,
         read: Callable[[Signal], Bits],
-        lowered: Callable[[Any], Value],
+        lowered: Callable[[ClockSignal | ResetSignal], Value],
         wire: Callable[[int, str], Bits],
-        choose: Callable[[int, Bits, Sequence[tuple[Any, Bits]]], Bits],
+        choose: Callable[[int, Bits, Sequence[tuple[Patterns, Bits]]], Bits],
     ):
         self.lowered, self._wire, self._choose = lowered, wire, choose
         self._done: dict[int, tuple[Number, Value]] = {}
@@ -59,22 +62,22 @@ class Expressions:
     def number(self, value: Value) -> Number:
         """The bits of a value, and whether they are signed.
 
-        Raises `SpecError` for what has no place in hardware, as assertions' free values.
+        Raises `SpecError` for values that hardware cannot have, such as those of assertions.
         """
         if (done := self._done.get(id(value))) is not None:
             return done[0]
         kind = self._kinds.get(type(value))
         if kind is None:
             raise SpecError(f"hardware must not hold a value of Amaranth's {type(value).__name__}")
-        found = kind(value)
-        # the value itself is kept, so that its `id` stays its own
-        self._done[id(value)] = found, value
-        return found
+        number = kind(value)
+        # the value is kept, so that no later one has the same `id`
+        self._done[id(value)] = number, value
+        return number
 
-    def _slice(self, value: Any) -> Number:
+    def _slice(self, value: Slice) -> Number:
         return cut(self.bits(value.value), value.start, value.stop), False
 
-    def _operator(self, value: Any) -> Number:
+    def _operator(self, value: Operator) -> Number:
         numbers = [self.number(operand) for operand in value.operands]
         if len(numbers) == 1:
             return self._unary(value.operator, *numbers[0])
@@ -111,7 +114,7 @@ class Expressions:
         return (self._wire(width, f"{text(a)} {operator} {text(b)}") if width else []), signed
 
     def _quotient(self, operator: str, one: Number, other: Number) -> Number:
-        """Quotient or remainder; 0 if the divisor is."""
+        """Quotient or remainder; 0 if the divisor is 0."""
         (a, signed_a), (b, signed_b) = one, other
         if signed_a or signed_b:
             raise SpecError(f"hardware must apply {operator} to unsigned values alone")
@@ -131,10 +134,10 @@ class Expressions:
         verilog = f"{operator}>" if signed and operator == ">>" else operator
         return self._wire(width, f"{_operand(a, signed, signed)} {verilog} {text(b)}"), signed
 
-    def _part(self, value: Any) -> Number:
-        """A part of a value that begins at a multiple of a stride; zeros lie beyond the value.
+    def _part(self, value: Part) -> Number:
+        """A part of a value that begins at a multiple of a stride; bits above the value are 0.
 
-        What lies beyond a signed one Amaranth's simulator and netlists do not agree upon.
+        Signed values are refused: Amaranth's simulator and netlists disagree on the bits above.
         """
         (a, signed), offset = self.number(value.value), self.bits(value.offset)
         if signed:
@@ -146,7 +149,7 @@ class Expressions:
         (shifted, _) = self._shift(">>", (a, False), (offset, False))
         return cut(extended(shifted, False, value.width), 0, value.width), False
 
-    def _switch(self, value: Any) -> Number:
+    def _switch(self, value: SwitchValue) -> Number:
         test = self.bits(value.test)
         numbers = [self.number(case) for _, case in value.cases]
         signed = any(signed for _, signed in numbers)
@@ -162,7 +165,7 @@ class Expressions:
 
 
 def _operand(bits: Bits, signed: bool, both: bool) -> str:
-    """An operand of an operator that takes ``both`` operands as signed."""
+    """The text of an operand; ``both``: whether the operator takes both operands as signed."""
     if not both:
         return text(bits)
     if not signed:

@@ -1,16 +1,15 @@
-"""Verilog of a design: a module for each of Amaranth's fragments, with the ports that it needs.
+"""Writes a design as Verilog: one module for each of Amaranth's fragments.
 
-A signal is a port of a module if it is named inside and outside of it: an output if it is driven
-inside.
+A signal is a port of a module if it is named both inside and outside of it; an output, if it is
+driven inside.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import Any
 
 from amaranth.hdl import ClockDomain, Fragment, Instance, MemoryInstance, Signal, Value
-from amaranth.lib.wiring import In
+from amaranth.lib.wiring import Component, In
 from bitrill.errors import SpecError
 
 from .bits import text
@@ -22,11 +21,12 @@ Ports = dict[int, tuple[Signal, str]]
 """Ports of a module: each signal, by `id`, and ``input`` or ``output``."""
 
 
-def verilog(top: Any, *, name: str, platform: object) -> str:
+def verilog(top: Component, *, name: str, platform: object) -> str:
     """Verilog of a component, module ``name``; its ports are those of its signature.
 
-    A clock domain that it lacks becomes ports, too. Raises `SpecError` for what has no Verilog, and
-    Amaranth's ``DriverConflict`` for a signal that is driven twice.
+    The clock and reset of a domain that the component does not define become ports, too. Raises
+    `SpecError` for constructs that have no Verilog, and Amaranth's ``DriverConflict`` for a signal
+    that is driven twice.
     """
     fragment = Fragment.get(top, platform)
     named = [*_signature(top)]
@@ -40,7 +40,7 @@ def verilog(top: Any, *, name: str, platform: object) -> str:
     return "\n".join(_modules(scope, ports, scope.uses))
 
 
-def _signature(top: Any) -> Iterator[tuple[str, Signal, str]]:
+def _signature(top: Component) -> Iterator[tuple[str, Signal, str]]:
     """The ports of a component: name, signal, direction."""
     for path, member, value in top.signature.flatten(top):
         signal = Value.cast(value)
@@ -49,7 +49,7 @@ def _signature(top: Any) -> Iterator[tuple[str, Signal, str]]:
 
 
 def _fill(scope: Scope) -> None:
-    """Add all that a fragment holds to its module."""
+    """Add a fragment's statements, instances, memories and inner modules to its module."""
     fragment = scope.fragment
     names = [
         scope.names.new(name or f"unnamed{k}")
@@ -73,7 +73,7 @@ def _fill(scope: Scope) -> None:
 
 
 def _modules(scope: Scope, ports: Ports, uses: dict[int, tuple[Signal, int]]) -> Iterator[str]:
-    """The text of a module and of those inside; ``uses``: of the whole design."""
+    """The text of a module and of those inside; ``uses``: `Scope.uses` of the whole design."""
     inner = {name: _ports(child, uses) for name, child in scope.children.items()}
     for name, child in scope.children.items():
         pins = [
@@ -95,7 +95,7 @@ def _modules(scope: Scope, ports: Ports, uses: dict[int, tuple[Signal, int]]) ->
 
 
 def _ports(scope: Scope, uses: dict[int, tuple[Signal, int]]) -> Ports:
-    """The signals that are named outside of a module, too."""
+    """The ports of a module: its signals that are also named outside of it."""
     return {
         key: (signal, "output" if key in scope.driven else "input")
         for key, (signal, n) in scope.uses.items()

@@ -1,4 +1,4 @@
-"""Identifiers of Verilog: which names need an escape, and a name of its own for each thing."""
+"""Makes Verilog identifiers: escapes names that need it, and keeps the names of a module unique."""
 
 import re
 
@@ -33,18 +33,18 @@ KEYWORDS = frozenset(_WORDS.split())
 
 
 def identifier(name: str) -> str:
-    """``name`` as Verilog writes it: as it is, or with a backslash in front and a space behind."""
+    """``name`` as Verilog writes it; escaped by \\ and a space unless it is a plain word."""
     return name if _PLAIN.fullmatch(name) and name not in KEYWORDS else f"\\{name} "
 
 
 class Names:
-    """The names of a module, none of them twice."""
+    """The names that a module has used; `new` never returns one twice."""
 
     def __init__(self) -> None:
         self._uses: dict[str, int] = {}
 
     def new(self, name: str) -> str:
-        """Return ``name`` if it is still free, or else with a number behind."""
+        """Return ``name`` if it is still free, else ``name`` followed by ``$`` and a number."""
         if name not in self._uses:
             self._uses[name] = 0
             return name

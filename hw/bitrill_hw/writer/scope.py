@@ -1,26 +1,25 @@
-"""One module of Verilog while it is written: its names, nets and lines."""
+"""A Verilog module while it is being written: its names, nets and lines."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from typing import Any
+from collections.abc import Iterable, Sequence
 
-from amaranth.hdl import C, DriverConflict, Fragment, Signal, Value
-from amaranth.hdl._ast import ClockSignal
+from amaranth.hdl import C, Const, DriverConflict, Fragment, Signal, Value
+from amaranth.hdl._ast import ClockSignal, ResetSignal, Statement
 from bitrill.errors import SpecError
 
 from .bits import Bits, Piece, constant, cut, net, text
-from .expressions import Expressions
+from .expressions import Expressions, Patterns
 from .names import Names, identifier
-from .statements import Driven, Patterns, Statements, switch
+from .statements import Driven, Statements, switch
 
 
 class Scope:
-    """The module of a fragment.
+    """The Verilog module of one of Amaranth's fragments.
 
-    ``signals`` are those that the module names, by `id`. ``uses`` counts the modules that name one,
-    among this one and all inside; ``driven`` are those that are driven there. ``children``: the
-    modules inside, by name.
+    ``signals``: the signals that the module names, by `id`. ``uses``: for each signal, the number
+    of modules that name it, among this one and all inside it; ``driven``: the signals that are
+    driven in one of these. ``children``: the modules inside, by name.
     """
 
     def __init__(self, fragment: Fragment, path: tuple[str, ...]):
@@ -78,8 +77,8 @@ class Scope:
         self._at_once([f"{place} = {text(constant(0, width))};", *switch(test, lines)])
         return bits
 
-    def _lowered(self, value: Any) -> Value:
-        """The signal that clocks or resets a domain."""
+    def _lowered(self, value: ClockSignal | ResetSignal) -> Value:
+        """The clock or reset signal of the domain that ``value`` names."""
         domain = self.fragment.domains[value.domain]
         if isinstance(value, ClockSignal):
             return domain.clk
@@ -88,21 +87,21 @@ class Scope:
         return C(0, 1) if domain.rst is None else domain.rst
 
     def _place(self, signal: Signal, start: int, stop: int) -> str:
-        """The bits of a signal from ``start`` to ``stop``, to be assigned."""
+        """A signal's bits from ``start`` to ``stop``, as the target of an assignment."""
         return text(cut(self.read(signal), start, stop))
 
     def _at_once(self, lines: list[str]) -> None:
         """Add a combinational block.
 
-        It runs once at the start, too, when ``wake`` gets its value, even if nothing that it reads
-        ever changes.
+        It also reads ``wake``, which gets its value at time 0: so the block runs once even if no
+        other signal that it reads ever changes.
         """
         self._wake = self._wake or self.names.new("wake")
         head = ["always @* begin", f"  if ({self._wake}) begin end"]
         self.lines += [*head, *(f"  {line}" for line in lines), "end"]
 
     def drive(self, signal: Signal, mask: int) -> None:
-        """Note that bits of a signal are driven, which must be the only time."""
+        """Note that bits of a signal are driven; raises `DriverConflict` if they already are."""
         if self._masks.get(id(signal), 0) & mask:
             raise DriverConflict(f"signal {signal.name!r} has several drivers")
         self._masks[id(signal)] = self._masks.get(id(signal), 0) | mask
@@ -116,19 +115,19 @@ class Scope:
         self.driven |= child.driven
 
     def count(self) -> None:
-        """Count the modules that name each signal, when all is added."""
+        """Count the modules that name each signal; called when all lines are added."""
         self.uses = {key: (signal, 1) for key, signal in self.signals.items()}
         for child in self.children.values():
             for key, (signal, n) in child.uses.items():
                 self.uses[key] = signal, n + (self.uses[key][1] if key in self.uses else 0)
 
     def _register(self, signal: Signal, *, initial: bool) -> None:
-        """Make a signal a variable; ``initial``: whether it has a value from the start."""
+        """Declare a signal as a variable; ``initial``: whether it has a value from the start."""
         self.drive(signal, (1 << len(signal)) - 1)
         self._registers[id(signal)] = initial
 
     def _assign(self, driven: Driven) -> None:
-        """Drive a signal's bits, or all of them from what conditions decide."""
+        """Write a signal's combinational assignments, as ``assign`` lines or as a block."""
         stores = driven.straight
         if stores is not None:
             for store in stores:
@@ -143,8 +142,8 @@ class Scope:
     def _whole(self, signal: Signal) -> str:
         return self._place(signal, 0, len(signal))
 
-    def add_statements(self, domain: str, statements: Any) -> None:
-        """Add what a fragment does in one domain."""
+    def add_statements(self, domain: str, statements: Iterable[Statement]) -> None:
+        """Add a fragment's statements of one clock domain, or of the domain ``comb``."""
         if domain == "comb":
             for driven in self._comb.block(statements).values():
                 self._assign(driven)
@@ -168,7 +167,7 @@ class Scope:
         return f"{given.clk_edge}edge {text(self.read(given.clk))}"
 
     def output(self, place: Value) -> Bits:
-        """The bits that the output of a cell drives: a signal's, or a wire's that drives others."""
+        """The bits that a cell's output drives: ``place``, or a new wire that is assigned to it."""
         if isinstance(place, Signal):
             self.drive(place, (1 << len(place)) - 1)
             return self.read(place)
@@ -180,7 +179,7 @@ class Scope:
         return bits
 
     def declarations(self, ports: dict[int, str]) -> list[str]:
-        """The lines that declare ports, signals and what wakes combinational blocks."""
+        """The lines that declare ports, signals and ``wake``, which starts combinational blocks."""
         out: list[str] = []
         for key, signal in self.signals.items():
             if not len(signal):
@@ -196,7 +195,7 @@ class Scope:
         return [*out, *([f"reg {self._wake};", f"initial {self._wake} = 0;"] if self._wake else [])]
 
     def undriven(self, inputs: set[int]) -> list[str]:
-        """The lines that give bits that nothing drives their signal's initial value."""
+        """The lines that assign the initial value to bits that have no driver."""
         out: list[str] = []
         for key, signal in self.signals.items():
             missing = (1 << len(signal)) - 1
@@ -224,12 +223,12 @@ def span(width: int) -> str:
 
 
 def initial(signal: Signal) -> str:
-    """The initial value of a signal, to which it is reset, too."""
+    """The initial value of a signal, which is also the value that a reset sets."""
     return text(constant(signal.init, len(signal)))
 
 
-def parameter(value: Any) -> str:
-    """The value of a parameter or an attribute."""
+def parameter(value: str | float | Const) -> str:
+    """The Verilog of the value of a parameter or an attribute."""
     if isinstance(value, str):
         escaped = value.replace("\\", "\\\\").replace('"', '\\"').replace("\n", "\\n")
         return f'"{escaped}"'

@@ -1,25 +1,21 @@
-"""Statements of Amaranth as Verilog: what each signal is assigned, under which conditions.
+"""Writes Amaranth's statements as Verilog: what each signal is assigned, under which conditions.
 
-Statements of a clock domain become one ``always`` block of a module. Combinational ones become
-``assign`` if nothing decides over them, else an ``always`` block for each signal, so that signals
-which depend on each other are no loop.
+Each signal of a clock domain has an ``always`` block of its own. A combinational signal has plain
+``assign`` lines if its assignments have no conditions, else an ``always`` block of its own, too: in
+one block for several signals that depend on each other, they would be a loop.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
-from typing import Any
 
 from amaranth.hdl import ClockSignal, ResetSignal, Signal, Value
-from amaranth.hdl._ast import Assign, Concat, Operator, Part, Slice, Switch, SwitchValue
+from amaranth.hdl._ast import Assign, Concat, Operator, Part, Slice, Statement, Switch, SwitchValue
 from bitrill.errors import SpecError
 
 from .bits import Bits, constant, cut, extended, size, text
-from .expressions import Expressions
-
-Patterns = tuple[str, ...] | None
-"""Patterns of a case, digits 0, 1 and - for any; None: it always matches."""
+from .expressions import Expressions, Patterns
 
 
 @dataclass(slots=True)
@@ -37,12 +33,12 @@ class Store:
 
 
 Entry = Store | list[str]
-"""An assignment, or the lines of assignments under conditions."""
+"""An assignment, or the lines of conditional assignments."""
 
 
 @dataclass(slots=True)
 class Driven:
-    """What drives a signal: entries in order, and a mask of its bits that any of them assigns."""
+    """The assignments to a signal in order, and a mask of the bits that any of them assigns."""
 
     signal: Signal
     entries: list[Entry] = field(default_factory=list)
@@ -54,20 +50,20 @@ class Driven:
 
     @property
     def straight(self) -> list[Store] | None:
-        """The assignments, if there are no others and no two of them overlap."""
+        """The assignments, if none has a condition and no two overlap; else None."""
         stores = [entry for entry in self.entries if isinstance(entry, Store)]
         whole = sum(size(store.bits) for store in stores) == self.mask.bit_count()
         return stores if whole and len(stores) == len(self.entries) else None
 
 
 Block = dict[int, Driven]
-"""What statements assign, by the `id` of each signal."""
+"""The assignments of a list of statements, by the `id` of each signal."""
 
 
 class Statements:
-    """Assignments of one domain in one module; ``sign`` is ``=`` or ``<=``.
+    """Converts the assignments of one domain in one module; ``sign`` is ``=`` or ``<=``.
 
-    ``target`` writes the place of a signal's bits, from the first to behind the last.
+    ``target`` returns the Verilog of a signal's bits ``start`` to ``stop - 1``, to be assigned.
     """
 
     def __init__(
@@ -75,8 +71,8 @@ class Statements:
     ) -> None:
         self._values, self._target, self._sign = values, target, sign
 
-    def block(self, statements: Iterable[Any]) -> Block:
-        """What ``statements`` assign, signal by signal."""
+    def block(self, statements: Iterable[Statement]) -> Block:
+        """The assignments that ``statements`` make to each signal."""
         out: Block = {}
         for statement in statements:
             if isinstance(statement, Assign):
@@ -93,13 +89,13 @@ class Statements:
         return out
 
     def assigned(self, place: Value, bits: Bits) -> Block:
-        """What the assignment of ``bits`` to a place assigns."""
+        """The assignments to signals that an assignment of ``bits`` to ``place`` consists of."""
         out: Block = {}
         self._assign(out, place, 0, bits)
         return out
 
-    def _assign(self, out: Block, lhs: Any, start: int, bits: Bits) -> None:
-        """Add an assignment to the bits of ``lhs`` from ``start``; what lies above it is cut."""
+    def _assign(self, out: Block, lhs: Value, start: int, bits: Bits) -> None:
+        """Add an assignment to the bits of ``lhs`` from ``start`` on; bits too many are dropped."""
         bits = cut(bits, 0, max(0, len(lhs) - start))
         if not bits:
             return
@@ -127,9 +123,9 @@ class Statements:
                 self._assign(out, part, low - at, cut(bits, low - start, high - start))
             at = end
 
-    def _assign_chosen(self, out: Block, lhs: Any, start: int, bits: Bits) -> None:
-        """Add an assignment to a place that a value chooses."""
-        places: list[tuple[Patterns, Any, int]]
+    def _assign_chosen(self, out: Block, lhs: Value, start: int, bits: Bits) -> None:
+        """Add an assignment to one of several places, which a value chooses."""
+        places: list[tuple[Patterns, Value, int]]
         if isinstance(lhs, SwitchValue):
             test = self._values.bits(lhs.test)
             places = [(patterns, place, start) for patterns, place in lhs.cases]
@@ -152,7 +148,7 @@ class Statements:
         self._switch(out, test, cases)
 
     def _switch(self, out: Block, test: Bits, cases: Sequence[tuple[Patterns, Block]]) -> None:
-        """Add what the first case that matches ``test`` assigns."""
+        """Add the assignments of all cases, of which the first that matches ``test`` applies."""
         signals = {key: driven.signal for _, block in cases for key, driven in block.items()}
         for key, signal in signals.items():
             bodies: list[tuple[Patterns, list[str]]] = []
@@ -166,8 +162,8 @@ class Statements:
     def lines(self, driven: Driven) -> list[str]:
         """The lines of a signal's assignments.
 
-        Yosys, which reads them, forgets that an assignment in a branch comes behind a condition in
-        the same branch. So such a one is under a condition, too.
+        Yosys treats an assignment that follows a condition in the same branch as if it preceded
+        the condition. So such an assignment is put under a condition that always holds.
         """
         out: list[str] = []
         conditions = False
@@ -183,7 +179,7 @@ class Statements:
 
 
 def switch(test: Bits, cases: Sequence[tuple[Patterns, list[str]]]) -> list[str]:
-    """The lines of the first case whose patterns match ``test``."""
+    """The lines of cases, of which the first whose patterns match ``test`` is executed."""
     known = "".join(f"{p.start:0{p.width}b}" if not p.net else "-" * p.width for p in test[::-1])
     live: list[tuple[Patterns, list[str]]] = []
     for patterns, lines in cases:
@@ -207,7 +203,7 @@ def _covers(pattern: str, digits: str) -> bool:
 
 
 def _if_else(test: Bits, cases: Sequence[tuple[Patterns, list[str]]]) -> list[str]:
-    """Cases that depend on one bit each, which must be 1."""
+    """The lines of cases that each match if a single bit is 1."""
     out: list[str] = []
     opening = ""
     for patterns, lines in cases:
