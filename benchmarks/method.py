@@ -47,9 +47,20 @@ class Method:
         return MODELS[self.base]
 
 
-def qat(weights: str, acts: int | str, *, epochs: int = 15, **row: Any) -> Steps:
-    """Return one step that trains with quantizers."""
-    layers = {"*": {"weights": weights, "acts": acts, **row}}
+INT4_ROW = {"weights": "int4", "acts": 4}
+"""Quantizers of the layers that a method leaves in floats: the first, the last, 1x1 between."""
+
+
+def qat(
+    weights: str,
+    acts: int | str,
+    *,
+    epochs: int = 15,
+    others: Mapping[str, Mapping[str, Any]] | None = None,
+    **row: Any,
+) -> Steps:
+    """Return one step that trains with quantizers; ``others``: rows of layers by pattern."""
+    layers = {"*": {"weights": weights, "acts": acts, **row}, **(others or {})}
     return [{"kind": "quantize", "how": "qat", "epochs": epochs, "layers": layers}]
 
 
@@ -75,10 +86,10 @@ def shared(**keys: Any) -> Steps:
     return [{"kind": "share", "epochs": 8, **keys}, *ptq("int8", 4)]
 
 
-def factored(how: str, layers: Sequence[str], rank: int) -> Steps:
+def factored(how: str, layers: Sequence[str], rank: int, **keys: Any) -> Steps:
     """Return steps that factor layers, and quantize to 4 bits."""
     factor = {"kind": "factor", "how": how, "layers": list(layers), "rank": rank, "epochs": 10}
-    return [factor, *INT4]
+    return [{**factor, **keys}, *INT4]
 
 
 def distilled(how: str, weights: str = "binary", acts: int = 2, **keys: Any) -> Steps:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from method import INT4, Method, distilled, factored, pruned, ptq, qat, shared
+from method import INT4, INT4_ROW, Method, distilled, factored, pruned, ptq, qat, shared
 
 PLACES = "hardware pending: one number for each place, times all channels there"
 CHOSEN = "hardware pending: the k largest channels of each input"
@@ -197,10 +197,7 @@ SHARING = (
         [{"kind": "prune", "ratio": 0.8, "epochs": 10}, *shared(entries=16)],
     ),
     Method(
-        "FreshNet",
-        "Chen 2015",
-        "-",
-        pending="hardware pending: kernels are stored by frequency, behind a cosine transform",
+        "FreshNet", "Chen 2015", "-", shared(how="fresh", entries=dict.fromkeys(CONV, 64)), "conv"
     ),
 )
 
@@ -209,7 +206,7 @@ FACTORING = (
     Method("Tucker-2", "Kim 2015", "poor accuracy", factored("tucker2", CONV, 4), "conv"),
     Method("CP", "Lebedev 2014", "AlexNet conv2 4.5x", factored("cp", CONV, 6), "conv"),
     Method("Separable", "Jaderberg 2014", "up to 4x", factored("separable", CONV, 4), "conv"),
-    Method("BTD", "Wang 2016", "-", pending="not built: sums of Tucker-2 blocks, fitted together"),
+    Method("BTD", "Wang 2016", "-", factored("btd", CONV, 2, blocks=2), "conv"),
     Method(
         "Fixed-point factorised",
         "Wang 2017",
@@ -237,7 +234,7 @@ TOPOLOGIES = (
         "MeliusNet",
         "Bethge 2020",
         "70.7 % top-1",
-        qat("binary", 1, epochs=25, joins=4),
+        qat("binary", 1, epochs=25, joins=4, others={"0": INT4_ROW, "5": INT4_ROW, "12": INT4_ROW}),
         "meliusnet",
     ),
     Method("Fire", "Iandola 2016", "1/50 of AlexNet", INT4, "squeezenet"),

@@ -11,8 +11,8 @@ import numpy as np
 import pytest
 import tensorly
 import torch
+from bitrill.compress import factoring, tracing
 from bitrill.compress import recipe as recipes
-from bitrill.compress import tracing
 from bitrill.compress.factoring import FACTORINGS, by_energy
 from bitrill.compress.quantizers.places import quantized
 from bitrill.compress.quantizers.table import QuantizerTable, Row
@@ -99,6 +99,33 @@ def test_tucker_is_tensorly_s() -> None:
     np.testing.assert_allclose(ours.detach().numpy(), theirs, atol=1e-4)
 
 
+def test_blocks_side_by_side_find_a_kernel_that_is_their_sum() -> None:
+    torch.manual_seed(1)
+    cores, u, v = torch.randn(2, 2, 2, 3, 3), torch.randn(2, 8, 2), torch.randn(2, 6, 2)
+    u, v = torch.linalg.qr(u)[0], torch.linalg.qr(v)[0]
+    layer, x = nn.Conv2d(6, 8, 3, stride=2, padding=1), torch.randn(2, 6, 7, 7)
+    with torch.no_grad():
+        layer.weight.copy_(torch.einsum("boiyx,bno,bci->ncyx", cores, u, v))
+    first, core, last = FACTORINGS["btd"].make(layer, (2, 2, 2))
+    assert isinstance(core, nn.Conv2d)
+    assert (core.groups, tuple(core.weight.shape)) == (2, (4, 2, 3, 3))
+    torch.testing.assert_close(last(core(first(x))), layer(x), rtol=1e-3, atol=1e-3)
+
+
+def test_more_sweeps_never_leave_a_larger_rest(monkeypatch: pytest.MonkeyPatch) -> None:
+    torch.manual_seed(0)
+    layer = nn.Conv2d(6, 8, 3, bias=False)
+    rests = []
+    for sweeps in (1, 2, 8):
+        monkeypatch.setattr(factoring, "BTD_SWEEPS", sweeps)
+        first, core, last = (each.weight for each in FACTORINGS["btd"].make(layer, (2, 2, 3)))
+        u, v = last[..., 0, 0].unflatten(1, (3, 2)), first[..., 0, 0].unflatten(0, (3, 2))
+        kernel = torch.einsum("nbo,boiyx,bic->ncyx", u, core.unflatten(0, (3, 2)), v)
+        rests.append(float((layer.weight - kernel).detach().square().sum()))
+    assert rests == sorted(rests, reverse=True)
+    assert rests[2] < rests[0] < float(layer.weight.detach().square().sum())
+
+
 def test_a_factored_network_can_be_quantized() -> None:
     torch.manual_seed(0)
     table = {"kind": "factor", "how": "tucker2", "layers": ["blocks.*.conv?"], "energy": 0.8}
@@ -154,6 +181,9 @@ def test_masks_of_a_factored_layer_go() -> None:
         ),
         ({"how": "cp", "rank": 2, "layers": ["*"]}, "cp takes Conv2d, and head is a Linear"),
         ({"how": "cp", "energy": 0.5, "layers": ["stem"]}, "cp must have a rank, not energy"),
+        ({"how": "btd", "energy": 0.5, "layers": ["stem"]}, "btd must have a rank, not energy"),
+        ({"how": "btd", "rank": 2, "layers": ["stem"]}, "blocks must be given with how = btd"),
+        ({"how": "cp", "rank": 2, "blocks": 2, "layers": ["stem"]}, "blocks must be given with"),
         ({"how": "svd", "layers": ["stem"]}, "one of rank, energy and luts must be given, not"),
         ({"how": "svd", "rank": 1, "layers": []}, "layers must name at least one layer"),
         ({"how": "qr", "rank": 1, "layers": ["stem"]}, "how must be one of svd, tucker2"),

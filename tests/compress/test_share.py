@@ -11,9 +11,10 @@ import torch
 from bitrill import flow
 from bitrill.compress import measures
 from bitrill.compress.coding import coded_bits, huffman_bits
-from bitrill.compress.steps.share import buckets, clusters, initial_values
+from bitrill.compress.steps.share import buckets, clusters, frequency_buckets, initial_values
 from bitrill.errors import SpecError
-from compress.states import applied, state_of, step_of
+from compress.states import applied, plain, state_of, step_of
+from scipy.fft import dctn
 from sklearn.cluster import KMeans
 from torch import nn
 
@@ -141,6 +142,58 @@ def test_product_quantization_has_few_vectors_in_each_place() -> None:
     assert len(values(state.module).unflatten(1, (8, 8))[:, 3].unique(dim=0)) == 4
 
 
+def convolutions() -> nn.Sequential:
+    return nn.Sequential(plain()[0], nn.ReLU(), plain()[3], nn.Flatten(), nn.Linear(128, 10))
+
+
+def frequencies(module: nn.Module, name: str) -> np.ndarray:
+    return dctn(values(module, name).double().numpy(), axes=(-2, -1), norm="ortho")
+
+
+def test_coefficients_of_kernels_are_few_numbers_in_bands() -> None:
+    state = state_of(convolutions())
+    applied("share", state, how="fresh", entries={"2": 20}, epochs=1)
+    index = frequency_buckets((8, 6, 3, 3), 20, 0)
+    assert torch.equal(state.spectra["2"], index)
+    found = frequencies(state.module, "2")
+    band = np.add.outer(np.arange(3), np.arange(3))
+    for k in range(20):
+        members = found[index.numpy() == k]
+        assert np.ptp(members) < 1e-5
+        assert len({int(b) for b in np.unique(np.broadcast_to(band, index.shape)[index == k])}) == 1
+    counts = [len(index.numpy()[..., band == k].ravel().tolist()) for k in range(5)]
+    used = [len(np.unique(index.numpy()[..., band == k])) for k in range(5)]
+    assert sum(used) <= 20
+    assert used[0] / counts[0] > used[1] / counts[1] > used[2] / counts[2]
+    assert "indices and numbers take 640 bits" in state.notes[0]
+
+
+def test_a_coefficient_moves_by_the_sum_of_its_gradients() -> None:
+    state = state_of(convolutions(), n=20)
+    applied("share", state, how="fresh", entries={"2": 5})
+    index, before = state.spectra["2"].numpy(), frequencies(state.module, "2")
+    state.module.train()
+    x, y = state.data.x_train, state.data.y_train
+    nn.functional.cross_entropy(state.module(x), y).backward()
+    gradient = state.module[2].weight.grad
+    assert gradient is not None
+    slope = dctn(gradient.double().numpy(), axes=(-2, -1), norm="ortho")
+    applied("train", state, epochs=1, optimizer="sgd", momentum=0, learning_rate=0.01)
+    after = frequencies(state.module, "2")
+    for k in range(5):
+        moved = before[index == k] - 0.01 * slope[index == k].sum()
+        np.testing.assert_allclose(after[index == k], moved, atol=1e-5)
+
+
+def test_frequencies_are_no_longer_shared_where_weights_are_removed() -> None:
+    state = state_of(convolutions(), n=20)
+    applied("share", state, how="fresh", entries={"0": 9, "2": 9})
+    applied("prune", state, shape="channel", ratio={"0": 0.5}, epochs=1)
+    assert "0" not in state.spectra
+    assert "2" not in state.spectra
+    assert values(state.module, "0").shape[0] == 3
+
+
 def test_layers_by_pattern() -> None:
     state = state_of(net())
     applied("share", state, entries={"3": 2})
@@ -152,6 +205,7 @@ def test_layers_by_pattern() -> None:
     ("keys", "message"),
     [
         ({"entries": {"fc": 4}}, "entries: 'fc' matches no layer .layers: 1, 3"),
+        ({"how": "fresh", "entries": 9}, "1 is a Linear without kernels; 3 is a Linear without"),
         ({"how": "pq", "size": 5}, "size must divide the weights of a row, not 5: 64 of 1, 16"),
     ],
 )
@@ -165,7 +219,7 @@ def test_what_cannot_be_shared_is_named(keys: dict[str, object], message: str) -
     ("keys", "message"),
     [
         ({"entries": 1}, "entries must be from 2 to 65536, not 1"),
-        ({"how": "means"}, "how must be one of kmeans, hash, pq, not 'means'"),
+        ({"how": "means"}, "how must be one of kmeans, hash, pq, fresh, not 'means'"),
         ({"initial": "linar"}, "initial must be one of .*; did you mean 'linear'"),
     ],
 )

@@ -135,6 +135,7 @@ class Chain:
             ) from error
         state.module.eval()
         state.masks, state.shared = dict(saved["masks"]), dict(saved["shared"])
+        state.spectra = dict(saved.get("spectra", {}))
 
     def _take(self, state: State, number: int) -> None:
         step, start = self.recipe.steps[number - 1], time.process_time()
@@ -155,7 +156,8 @@ class Chain:
             error.args = (f"step {number} ({step.kind}): {error}",)
             raise
         self.rows.append(row)
-        saved = {"masks": state.masks, "shared": state.shared, "choices": choices}
+        saved = {"masks": state.masks, "shared": state.shared, "spectra": state.spectra}
+        saved |= {"choices": choices}
         saved |= {"module": state.module.state_dict(), "row": asdict(row)}
         self.files.save(number, saved)
         write_json(self.folder / "steps.json", steps_json(self))

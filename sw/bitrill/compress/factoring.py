@@ -1,4 +1,4 @@
-"""Layers as chains of smaller ones: singular values, Tucker-2, CP, separable kernels.
+"""Layers as chains of smaller ones: singular values, Tucker-2 and its sums, CP, separable kernels.
 
 Each function takes a plain layer and a rank, and returns the layers whose composition is nearest to
 it: exactly the layer itself, but for rounding of floats, at full rank. Each factor has an equal
@@ -21,6 +21,9 @@ Layers = list[nn.Module]
 
 CP_SWEEPS = 200
 """Sweeps of alternating least squares at most."""
+
+BTD_SWEEPS = 20
+"""How often each block of a block term decomposition is fitted to what the others leave."""
 
 
 @dataclass(frozen=True)
@@ -84,6 +87,37 @@ def tucker2(layer: nn.Conv2d, ranks: tuple[int, ...]) -> Layers:
     )
 
 
+def btd(layer: nn.Conv2d, ranks: tuple[int, ...]) -> Layers:
+    """Split a kernel into a sum of Tucker-2 blocks (Wang and Cheng 2016, block term decomposition).
+
+    ``ranks``: channels behind and in front of the core of each block, and the number of blocks. The
+    blocks stand side by side: 1x1, a core of as many groups as there are blocks, and 1x1. Each is
+    in turn the best for what the others leave, which never makes the error larger; it may stop at
+    blocks that are not the best ones.
+    """
+    weight = layer.weight.detach().double().numpy()
+    n_out, n_in, blocks = ranks
+    kept: list[Any] = [None] * blocks
+    parts = np.zeros((blocks, *weight.shape))
+    for sweep in range(BTD_SWEEPS):
+        for k in range(blocks):
+            rest = weight - parts.sum(0) + parts[k]
+            factors, _ = partial_tucker(rest, rank=[n_out, n_in], modes=[0, 1], n_iter_max=20)
+            part = tensorly.tenalg.multi_mode_dot(factors[0], factors[1], modes=[0, 1])
+            if not sweep or ((rest - part) ** 2).sum() < ((rest - parts[k]) ** 2).sum():
+                kept[k], parts[k] = factors, part
+    cores = np.concatenate([core for core, _ in kept])
+    u, v = (np.concatenate([f[axis] for _, f in kept], axis=1) for axis in (0, 1))
+    first = nn.Conv2d(layer.in_channels, blocks * n_in, 1, bias=False)
+    last = nn.Conv2d(blocks * n_out, layer.out_channels, 1, bias=layer.bias is not None)
+    return _filled(
+        layer,
+        (first, torch.from_numpy(v.T.copy())[:, :, None, None]),
+        (_conv(layer, blocks * n_in, blocks * n_out, blocks), torch.from_numpy(cores)),
+        (last, torch.from_numpy(u.copy())[:, :, None, None]),
+    )
+
+
 def cp(layer: nn.Conv2d, ranks: tuple[int, ...]) -> Layers:
     """Split a kernel into 1x1, a column and a row for each channel, and 1x1 (Lebedev et al. 2015).
 
@@ -133,9 +167,9 @@ def _columns(weight: Tensor) -> Tensor:
     return weight.permute(1, 2, 0, 3).reshape(c * height, n * width)
 
 
-def _conv(layer: nn.Conv2d, n_in: int, n_out: int) -> nn.Conv2d:
+def _conv(layer: nn.Conv2d, n_in: int, n_out: int, groups: int = 1) -> nn.Conv2d:
     """Return a convolution without bias that moves as another does."""
-    shape = (layer.kernel_size, layer.stride, layer.padding, layer.dilation)
+    shape = (layer.kernel_size, layer.stride, layer.padding, layer.dilation, groups)
     mode = layer.padding_mode
     return nn.Conv2d(n_in, n_out, *shape, bias=False, padding_mode=mode)  # pyright: ignore[reportArgumentType]
 
@@ -180,6 +214,7 @@ FACTORINGS: Mapping[str, Factoring] = {
         lambda w: (w.shape[0], w.shape[1]),
         lambda w: [w.flatten(1), w.transpose(0, 1).flatten(1)],
     ),
+    "btd": Factoring(btd, (nn.Conv2d,), lambda w: (w.shape[0], w.shape[1]), None),
     "cp": Factoring(cp, (nn.Conv2d,), _of_cp, None),
     "separable": Factoring(
         separable, (nn.Conv2d,), lambda w: (min(_columns(w).shape),), lambda w: [_columns(w)]

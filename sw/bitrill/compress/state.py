@@ -27,12 +27,13 @@ class State:
 
     ``masks``: which weights may be other than zero, by the name of their layer; training keeps them
     so. ``shared``: which weights are one number, as indices by the name of their layer (-1: of its
-    own); training moves them together. ``teacher(reference)`` gives the network after an earlier
-    step (``"step 2"``; ``"step 0"``: before the first) or that of a file or a function, in
-    evaluation mode. ``measure(module, x, labels)``: what choices follow, 0..1, the share that is
-    decided rightly. ``luts(module)`` predicts what a quantized network takes.
-    ``notes``: what the step wants to be known beside its figures. ``folder``: where relative paths
-    of the recipe start.
+    own); training moves them together. ``spectra``: the same of the coefficients of kernels' cosine
+    transforms, until a step removes weights or channels of the layer. ``teacher(reference)`` gives
+    the network after an earlier step (``"step 2"``; ``"step 0"``: before the first) or that of a
+    file or a function, in evaluation mode. ``measure(module, x, labels)``: what choices follow,
+    0..1, the share that is decided rightly. ``luts(module)`` predicts what a quantized network
+    takes. ``notes``: what the step wants to be known beside its figures. ``folder``: where relative
+    paths of the recipe start.
     """
 
     module: nn.Module
@@ -41,6 +42,7 @@ class State:
     teacher: Callable[[str], nn.Module]
     masks: dict[str, Tensor] = field(default_factory=dict)
     shared: dict[str, Tensor] = field(default_factory=dict)
+    spectra: dict[str, Tensor] = field(default_factory=dict)
     notes: list[str] = field(default_factory=list)
     report: Report = lambda _what, _done, _all: None
     keeper: Callable[[str], Keeper | None] = lambda _name: None
@@ -68,6 +70,10 @@ class State:
         it, weights outside the masks are trained too.
         """
         shared = {n: _Shared(weight_of(self.module, n), index) for n, index in self.shared.items()}
+        shared |= {
+            n: _SharedSpectrum(weight_of(self.module, n), index)
+            for n, index in self.spectra.items()
+        }
 
         def hold_all() -> None:
             if masked:
@@ -99,7 +105,7 @@ class State:
             hold(self.module.get_submodule(name), mask)
 
     def follow(self) -> None:
-        """Have `masks` and `shared` follow layers that a step has cut or taken out."""
+        """Have `masks`, `shared` and `spectra` follow layers that a step has cut or taken out."""
         with torch.no_grad():
             for held in (self.masks, self.shared):
                 for name, tensor in list(held.items()):
@@ -108,6 +114,10 @@ class State:
                         del held[name]
                     elif weight.shape != tensor.shape:
                         held[name] = weight != 0 if held is self.masks else index_of(weight)
+            for name, index in list(self.spectra.items()):
+                weight = getattr(_part(self.module, name), "weight", None)
+                if name in self.masks or getattr(weight, "shape", None) != index.shape:
+                    del self.spectra[name]
 
     def accuracy(self) -> float:
         """Return the measure on the validation split: the share that is decided rightly."""
@@ -136,6 +146,26 @@ def index_of(weight: Tensor) -> Tensor:
     """Return which of its distinct values each weight is, -1 for zero."""
     values, index = weight.detach().unique(return_inverse=True)
     return torch.where(values[index] == 0, -1, index)
+
+
+def spectrum(weight: Tensor, *, inverse: bool = False) -> Tensor:
+    """Return the two-dimensional cosine transform (DCT-II, orthonormal) of each kernel, or back.
+
+    ``weight``: ``[.., height, width]``.
+    """
+    for axis in (-2, -1):
+        basis = cosines(weight.shape[axis]).to(weight)
+        matrix = basis.T if inverse else basis
+        weight = (weight.transpose(axis, -1) @ matrix.T).transpose(axis, -1)
+    return weight
+
+
+def cosines(n: int) -> Tensor:
+    """Return the orthonormal matrix of the DCT-II, ``[frequency, place]``."""
+    k, x = torch.arange(n, dtype=torch.double)[:, None], torch.arange(n, dtype=torch.double)
+    rows = torch.cos(torch.pi / n * (x + 0.5) * k) * (2 / n) ** 0.5
+    rows[0] /= 2**0.5
+    return rows
 
 
 class _Shared:
@@ -234,3 +264,21 @@ def by_pattern(table: float | Mapping[str, float], name: str, default: float = 0
         return table
     matching = [value for pattern, value in table.items() if fnmatchcase(name, pattern)]
     return matching[-1] if matching else default
+
+
+class _SharedSpectrum(_Shared):
+    """Kernels of which several coefficients of their cosine transforms are one number.
+
+    The transform is orthonormal, so the transformed gradient of the weights is the gradient of
+    their coefficients.
+    """
+
+    def summed(self, gradient: Tensor) -> Tensor:
+        return spectrum(super().summed(spectrum(gradient)), inverse=True)
+
+    def tie(self, mask: Tensor | None) -> None:
+        """Set all coefficients that are one number to the first of them."""
+        with torch.no_grad():
+            values = spectrum(self.weight.detach().cpu().double())
+            tied = values.flatten()[self.first][self.places].view(values.shape)
+            self.weight.copy_(spectrum(tied, inverse=True))

@@ -28,6 +28,9 @@ TRIAL_SAMPLES = 64
 ENERGIES = (0.99, 0.98, 0.97, 0.95, 0.93, 0.9, 0.87, 0.83, 0.8, 0.75, 0.7, 0.6, 0.5, 0.4, 0.3, 0.1)
 """Shares that a budget of LUTs chooses from."""
 
+RANKED = [name for name, way in FACTORINGS.items() if way.matrices is None]
+"""Ways without singular values, which a rank must be given."""
+
 Layers = list[tuple[str, nn.Module]]
 """Layers that are factored, by name."""
 
@@ -37,20 +40,22 @@ Layers = list[tuple[str, nn.Module]]
 class Factor(Step):
     """Splits the layers that ``layers`` match into smaller ones, and trains for ``epochs``.
 
-    ``how``: ``svd`` (two layers), ``tucker2`` (1x1, core, 1x1), ``cp`` (1x1, columns, rows, 1x1) or
-    ``separable`` (columns, rows); see `bitrill.compress.factoring`. ``rank``: a number for all, or
-    a table of patterns; Tucker-2 takes it for outputs and inputs, or all of them where there are
-    fewer. ``energy``: share of the squared singular values that is kept, in place of ``rank``.
-    ``luts``: in place of both, the largest share whose network takes no more LUTs, as predicted
-    on the recipe's hardware with `TRIAL` quantizers.
+    ``how``: ``svd`` (two layers), ``tucker2`` (1x1, core, 1x1), ``btd`` (``blocks`` of those side
+    by side), ``cp`` (1x1, columns, rows, 1x1) or ``separable`` (columns, rows); see
+    `bitrill.compress.factoring`. ``rank``: a number for all, or a table of patterns; Tucker-2 and
+    each block take it for outputs and inputs, or all of them where there are fewer. ``energy``:
+    share of the squared singular values that is kept, in place of ``rank``. ``luts``: in place of
+    both, the largest share whose network takes no more LUTs, as predicted on the recipe's hardware
+    with `TRIAL` quantizers.
 
     Layer ``conv`` becomes ``conv.0``, ``conv.1`` and so on. A later ``quantize`` puts quantizers
     between them, so this step must stand before it.
     """
 
-    how: Literal["svd", "tucker2", "cp", "separable"]
+    how: Literal["svd", "tucker2", "btd", "cp", "separable"]
     layers: tuple[str, ...]
     rank: int | dict[str, int] | None = None
+    blocks: int | None = number(None, low=2, high=1 << 10)
     energy: float | None = number(None, low=0, high=1)
     luts: int | None = number(None, low=1, high=1 << 40)
 
@@ -59,8 +64,10 @@ class Factor(Step):
         if len(given) != 1:
             told = " and ".join(given) or "none"
             return [f"one of rank, energy and luts must be given, not {told}"]
-        if self.how == "cp" and self.rank is None:
-            return [f"cp must have a rank, not {given[0]}: it has no singular values"]
+        if self.how in RANKED and self.rank is None:
+            return [f"{self.how} must have a rank, not {given[0]}: it has no singular values"]
+        if (self.blocks is not None) != (self.how == "btd"):
+            return ["blocks must be given with how = btd, and with no other"]
         return [] if self.layers else ["layers must name at least one layer"]
 
     def choose(self, state: State) -> Choices:
@@ -132,7 +139,8 @@ class Factor(Step):
         way, weight = FACTORINGS[self.how], layer.weight.detach()
         if energy is not None and way.matrices is not None:
             return tuple(by_energy(m, energy) for m in way.matrices(weight))
-        return tuple(min(self._rank(name), size) for size in way.sizes(weight))
+        ranks = tuple(min(self._rank(name), size) for size in way.sizes(weight))
+        return ranks if self.blocks is None else (*ranks, self.blocks)
 
     def reshape(self, module: nn.Module, choices: Choices, example: Tensor) -> nn.Module:
         for name, ranks in choices["ranks"].items():

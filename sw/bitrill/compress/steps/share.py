@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
@@ -32,10 +34,12 @@ class Share(Step):
     the largest (``linear``), by their density, or with values at random (``initial``); ``hash``:
     buckets by a hash of the weight's place, of which nothing but the seed is stored (HashNet, Chen
     et al. 2015), begun with the first weight of each; ``pq``: product quantization, clusters of
-    ``size`` weights side by side, for each place in a row its own (Gong et al. 2014).
+    ``size`` weights side by side, for each place in a row its own (Gong et al. 2014); ``fresh``:
+    buckets, by a hash, of the coefficients of each kernel's cosine transform, low frequencies with
+    more buckets than high ones (FreshNet, Chen et al. 2015, arXiv 1506.04449), for convolutions.
     """
 
-    how: Literal["kmeans", "hash", "pq"] = "kmeans"
+    how: Literal["kmeans", "hash", "pq", "fresh"] = "kmeans"
     entries: int | dict[str, int] = field(default=32, metadata={"low": 2, "high": 1 << 16})
     initial: Literal["linear", "density", "random"] = "linear"
     size: int = number(4, low=1, high=1 << 16)
@@ -51,7 +55,31 @@ class Share(Step):
                 f"size must divide the weights of a row, not {self.size}: {rows}; a table of"
                 " entries leaves layers out"
             )
+        if self.how == "fresh":
+            self._require_kernels(state)
         return {}
+
+    def _require_kernels(self, state: State) -> None:
+        """Refuse layers whose weights have no kernels, fewer buckets than bands, or zeros kept."""
+        faults = []
+        for name, layer in tracing.weighted_layers(state.module):
+            weight, entries = layer.weight, self._entries(name)
+            assert isinstance(weight, Tensor)
+            if not entries:
+                continue
+            if weight.dim() != 4 or max(weight.shape[2:]) < 2:
+                faults.append(f"{name} is a {type(layer).__name__} without kernels")
+            elif entries < (bands := sum(weight.shape[2:]) - 1):
+                faults.append(f"{name} has {bands} frequencies, and entries are {entries}")
+            elif name in state.masks:
+                faults.append(f"{name} is pruned, and zeros are none of its frequencies")
+        if faults:
+            told = "; ".join(faults)
+            raise SpecError(
+                f"fresh shares frequencies of kernels: {told}; a table of entries"
+                " leaves layers out",
+                faults=faults,
+            )
 
     def _entries(self, name: str) -> int:
         return int(by_pattern(self.entries, name))
@@ -61,7 +89,12 @@ class Share(Step):
         for name, layer in tracing.weighted_layers(state.module):
             weight, mask = layer.weight, state.masks.get(name)
             assert isinstance(weight, Tensor)
-            if self._entries(name):
+            if self._entries(name) and self.how == "fresh":
+                state.spectra[name] = frequency_buckets(
+                    weight.shape, self._entries(name), self.training.seed
+                )
+                bits += self._entries(name) * FLOAT_BITS
+            elif self._entries(name):
                 alive = weight.detach() != 0 if mask is None else mask.bool()
                 index = self._index(weight.detach(), alive, self._entries(name))
                 state.shared[name] = torch.where(alive, index, -1)
@@ -143,6 +176,27 @@ def buckets(places: np.ndarray, entries: int, seed: int) -> np.ndarray:
         z = (z ^ (z >> np.uint64(27))) * np.uint64(0x94D049BB133111EB)
         z ^= z >> np.uint64(31)
     return (z % np.uint64(entries)).astype(np.int64)
+
+
+def frequency_buckets(shape: Sequence[int], entries: int, seed: int) -> Tensor:
+    """Return the bucket of each coefficient of the cosine transforms of kernels, of ``shape``.
+
+    The band ``row + column`` of a coefficient has buckets of its own: one at least, and of the rest
+    twice as many for each band towards low frequencies for as many coefficients (FreshNet's
+    observation that natural filters are smooth).
+    """
+    height, width = shape[-2:]
+    band = np.add.outer(np.arange(height), np.arange(width))
+    n = height + width - 1
+    weights = np.bincount(band.ravel()) * 2.0 ** -np.arange(n)
+    counts = 1 + np.floor((entries - n) * weights / weights.sum()).astype(int)
+    counts[0] += entries - counts.sum()
+    places = np.arange(math.prod(shape), dtype=np.uint64).reshape(shape)
+    index = np.zeros(shape, dtype=np.int64)
+    for k, (first, count) in enumerate(zip(np.cumsum(counts) - counts, counts, strict=True)):
+        where = np.broadcast_to(band == k, shape)
+        index[where] = first + buckets(places[where], int(count), seed)
+    return torch.from_numpy(index)
 
 
 def _average(weight: Tensor, index: Tensor) -> None:
