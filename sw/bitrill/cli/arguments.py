@@ -317,6 +317,15 @@ _EXPORT_IP = (
     ),
     _SEED,
 )
+_REPORT = (
+    argument("source", metavar="BUILD", help="the folder that compile wrote"),
+    argument("--data", metavar="DATA", help=f"labelled frames to classify: {_NAMED}"),
+    argument("--samples", type=whole, metavar="N", help="only the first N frames; default: all"),
+    argument(
+        "--clock-mhz", default=100.0, type=number, metavar="C", help="clock of rates; default: 100"
+    ),
+    argument("--out", metavar="FILE", help="the HTML file; default: BUILD/report.html"),
+)
 
 JSON = argument("--json", action="store_true", help="print one JSON object")
 """Argument of all verbs."""
@@ -331,6 +340,7 @@ VERBS: dict[str, tuple[str, tuple[Argument, ...]]] = {
     "trace": ("write the integers on every edge of a network, and the design's waves", _TRACE),
     "verify": ("simulate the Verilog and compare it with the golden model, bit for bit", _VERIFY),
     "synth": ("count resources with Yosys", _SYNTH),
+    "report": ("write a page that shows a build", _REPORT),
     "boards": ("list the boards, and how fast a network runs on each", _BOARDS),
     "build": ("make the files and the bitstream of a board", _BOARD_BUILD),
     "flash": ("load the bitstream into a board", _FLASH),

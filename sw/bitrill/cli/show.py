@@ -182,6 +182,10 @@ def tabled(done: flow.Boards | flow.Diagnosis) -> str:
     return "\n\n".join(map(table, done.tables()))
 
 
+def reported(done: flow.Reported) -> str:
+    return f"{done.shows}: {done.file} ({done.size:,} bytes); open it in a browser"
+
+
 def built(done: flow.BoardBuild) -> str:
     m = done.manifest
     asked = "" if m.clock == done.asked_mhz else f" (asked: {float(done.asked_mhz):g})"
@@ -256,6 +260,7 @@ TEXTS: dict[str, Callable[[Any], str]] = {
     "trace": traced,
     "verify": verified,
     "synth": synthesised,
+    "report": reported,
     "boards": tabled,
     "build": built,
     "flash": flashed,

@@ -21,6 +21,7 @@ from .compressing import Compressed, compress
 from .doctor import Diagnosis, doctor
 from .export_ip import ExportedIp, export_ip
 from .inspection import Inspection, Layer, inspect
+from .reporting import Reported, report
 from .result import Result
 from .running import Outputs, integers_beside, run
 from .synthesising import Synthesised, synth
@@ -45,6 +46,7 @@ __all__ = [
     "Layer",
     "Outputs",
     "Rates",
+    "Reported",
     "Result",
     "Synthesised",
     "Traced",
@@ -64,6 +66,7 @@ __all__ = [
     "load_build",
     "read_weights",
     "register_writes",
+    "report",
     "run",
     "synth",
     "trace",

@@ -27,7 +27,7 @@ REGISTERS = "registers.json"
 
 DIGESTS = "digests.json"
 
-RESULTS = ("verify.json", "synth.json", "trace.npz")
+RESULTS = ("verify.json", "synth.json", "trace.npz", "report.html")
 """Files that other verbs write; removed when the build is compiled again."""
 
 FOLDERS = ("boards", "check", "checkpoints", "ip", "sim", "synth")

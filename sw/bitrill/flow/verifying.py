@@ -229,12 +229,16 @@ def accuracy(graph: Graph, chosen: Samples) -> float:
     """Share of labelled samples that the golden model classifies rightly."""
     if chosen.labels is None:
         raise SpecError("accuracy must have labels, and the data has none")
-    y = graph.run(chosen.x)
+    right = int((decisions(graph, chosen.x) == chosen.labels).sum())
+    return float(Fraction(right, len(chosen.x)))
+
+
+def decisions(graph: Graph, x: np.ndarray) -> np.ndarray:
+    """Return the class that the golden model decides for each frame of integers, ``[N]``."""
+    y = graph.run(x)
     if graph.sink.scale:
-        decided = graph.sink.dequantize(y).reshape(len(y), -1).argmax(1)
-    else:
-        decided = y.reshape(len(y), -1)[:, 0]
-    return float(Fraction(int((decided == chosen.labels).sum()), len(y)))
+        return graph.sink.dequantize(y).reshape(len(y), -1).argmax(1)
+    return y.reshape(len(y), -1)[:, 0]
 
 
 def _known(value: Fraction | int | None) -> object:

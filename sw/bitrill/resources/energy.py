@@ -15,7 +15,7 @@ from dataclasses import astuple, dataclass
 
 from ..ir import Graph, Operator, Work
 from ..timing.predict import predict
-from .estimate import Resources, network_resources
+from .estimate import Resources, fifo_resources, network_resources
 
 ADD_PJ = 0.03 / 8
 """pJ for each bit of an integer addition: 8 bits 0.03, 32 bits 0.1 pJ, 45 nm (Horowitz 2014)."""
@@ -82,9 +82,7 @@ def energies(graph: Graph, switching: Mapping[str, float] | None = None) -> dict
         n.name: _energy(n.work(), used[n.name], _busy(n, cycles, measured), cycles)
         for n in graph.nodes
     }
-    moved = 2 * sum(t.size * t.type.bits for t in graph.edges.values())
-    busiest = max(_busy(n, cycles, measured) for n in graph.nodes)
-    return found | {"fifos": _energy(Work(lut_bits=moved), used["fifos"], busiest, cycles)}
+    return found | {"fifos": sum((_fifo(graph, e, cycles) for e in graph.edges), Energy())}
 
 
 def energy_nj(graph: Graph, switching: Mapping[str, float] | None = None) -> float:
@@ -103,6 +101,15 @@ def _busy(op: Operator, cycles: float, measured: Mapping[str, float]) -> float:
     if op.name in measured:
         return cycles * measured[op.name] / USUAL_SWITCHING
     return min(op.interval, cycles)
+
+
+def _fifo(graph: Graph, edge: str, cycles: float) -> Energy:
+    """Estimate the energy of an edge's FIFO, which writes and reads each beat."""
+    tensor, lanes = graph.edges[edge], graph.lanes[edge]
+    bits = tensor.size * tensor.type.bits
+    used = fifo_resources(lanes * tensor.type.bits, graph.depths[edge])
+    work = Work.moving(2 * bits, block=used.bram18 > 0)
+    return _energy(work, used, min(tensor.size // lanes, cycles), cycles)
 
 
 def _energy(work: Work, used: Resources, busy: float, cycles: float) -> Energy:

@@ -87,6 +87,11 @@ class NetworkEvents(ABC, Generic[S]):
         self.sink = system.stream(graph.producer(graph.output).beats_out, rows_of(result))
         self._join(graph.output, self.sink)
 
+    @property
+    def operators(self) -> Mapping[str, Part]:
+        """The streams and rules of each operator, by the name of its node."""
+        return self._operators
+
     @cached_property
     def slowest(self) -> SlowestOperator:
         """The operator that sets the interval where every FIFO is deep enough."""

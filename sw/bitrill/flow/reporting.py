@@ -1,0 +1,99 @@
+"""The verb `report`: one HTML file that shows a build."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+from .. import __version__
+from ..errors import SpecError
+from ..ir import Graph
+from ..ir.serialisation import digest
+from ..storage import write_text
+from .boards import boards, fit_in_words
+from .builds import Build, BuildLike, open_build
+from .data import samples as samples_of
+from .extras import Progress, extra, logged
+from .result import Json, Result
+from .steps import ASSUMED_MHZ
+from .verifying import decisions
+
+SHOWN = "report.html"
+"""Name of the file if none is given, in the folder that is shown."""
+
+
+@dataclass(frozen=True, repr=False)
+class Reported(Result):
+    """Result of `report`: the ``file``, what it shows, and its ``size`` in bytes."""
+
+    file: Path
+    shows: str
+    size: int
+
+    def summary(self) -> dict[str, object]:
+        return {"file": self.file, "shows": self.shows, "size": f"{self.size:,} bytes"}
+
+    def to_json(self) -> Json:
+        return {"file": str(self.file), "shows": self.shows, "bytes": self.size}
+
+
+def report(
+    source: BuildLike,
+    *,
+    data: str | None = None,
+    samples: int | None = None,
+    clock_mhz: float = ASSUMED_MHZ,
+    out: str | Path | None = None,
+    progress: Progress = logged,
+) -> Reported:
+    """Write a page that shows a build: one HTML file, readable offline.
+
+    ``source``: a build or its folder; ``data``: a labelled data set, whose first ``samples`` frames
+    are classified (all if None); ``clock_mhz``: clock of rates and latencies; ``out``: the file,
+    ``report.html`` in the build if None. Raises `SpecError` for data without labels.
+    """
+    if clock_mhz <= 0:
+        raise SpecError(f"the clock must be above 0 MHz, not {clock_mhz:g}")
+    if samples is not None and data is None:
+        raise SpecError("samples must stand beside data, and no data is given")
+    with extra("report", "report"):
+        from ..report import page  # noqa: F401
+    build = open_build(source)
+    html = _build_page(build, data, samples, clock_mhz, progress)
+    file = build.folder / SHOWN if out is None else Path(out)
+    write_text(file, html)
+    return Reported(file, build.graph.name, len(html.encode()))
+
+
+def _build_page(
+    build: Build, data: str | None, samples: int | None, clock_mhz: float, progress: Progress
+) -> str:
+    from ..report.build_page import Board, BuildPage
+
+    answers = None if data is None else _answers(build.graph, data, samples, progress)
+    progress("drawing", 0, 0)
+    found = boards(build).rooflines or ()
+    rows = (
+        Board(r.board, r.fits, fit_in_words(r), r.core, r.system, r.limit, r.clock_mhz)
+        for r in found
+    )
+    page = BuildPage(
+        build.graph,
+        build.predicted,
+        clock_mhz,
+        digest(build.graph),
+        __version__,
+        tuple(rows),
+        answers,
+    )
+    return page.html()
+
+
+def _answers(graph: Graph, data: str, samples: int | None, progress: Progress):
+    from ..report.answers import Answers
+
+    chosen = samples_of(graph, data, samples, 0, progress)
+    if chosen.labels is None:
+        raise SpecError(f"data must have labels, and {data} has none for this network")
+    progress(f"classifying {len(chosen.x):,} frames", 0, 0)
+    return Answers(data, chosen.x, chosen.labels, decisions(graph, chosen.x))
