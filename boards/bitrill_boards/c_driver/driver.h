@@ -29,6 +29,9 @@ extern "C" {
 #define NET_MEMORY_IN @memory_in@u
 #define NET_MEMORY_OUT @memory_out@u
 
+/* Bytes of the longest reply on a serial line. */
+#define NET_REPLY @reply@u
+
 typedef @in_type@ net_in; /* @in_what@: @in_lo@..@in_hi@@only@ */
 typedef @out_type@ net_out; /* an integer of a result: @out_lo@..@out_hi@ */
 
@@ -36,7 +39,16 @@ enum net_error {
     NET_DONE = 0,
     NET_NOT_FINITE = 1,
     NET_RANGE = 2,
-@errors@};
+    NET_NO_SHELL = 3,
+    NET_OTHER_NETWORK = 4,
+    NET_HANGS = 5,
+    NET_TOO_MANY = 6,
+    NET_ADDRESS = 7,
+    NET_BUS = 8,
+    NET_LOST = 9,
+    NET_NO_ANSWER = 10,
+    NET_OPEN = 11
+};
 
 /* What an error means, in one line. */
 const char *net_text(int error);

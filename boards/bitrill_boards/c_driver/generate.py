@@ -7,6 +7,7 @@ from typing import Any
 
 from bitrill.errors import SpecError
 
+from ..driver.messages import AROUND, IDENTITY
 from .decision import decision
 from .edge import Edge, Layout
 from .numbers import numbers
@@ -14,6 +15,9 @@ from .quantizing import quantizing
 
 PREFIX = "bitrill"
 """What the names of all functions and constants begin with."""
+
+LINKS = ("axi", "serial", "linux")
+"""Transports, in files of their own here."""
 
 _HERE = Path(__file__).parent
 
@@ -37,17 +41,16 @@ def sources(spec: Mapping[str, Any], prefix: str = PREFIX) -> dict[str, str]:
         "decide_doc": decision(spec["output"])[0],
         "quantize_h": _template("quantize.h") if q else "",
         "in_what": "an integer of the first quantizer" if q else "an integer of an image",
-        "errors": "",
-        "texts": "",
+        "reply": max(out.frame + 4, IDENTITY.size) + AROUND,
         "outputs_h": "",
-        "links_h": "",
+        "links_h": "".join(_template(f"{link}.h") for link in LINKS),
     }
     body = filled(_template("values.c"), values)
     if q:
         body += "".join(filled(_template("quantize.c"), values | t) for t in quantizing(q, into))
     body += numbers(spec["output"]) + decision(spec["output"])[1]
-    head = f'/* {PREFIX}: see net.h. */\n\n#include "net.h"\n\n#include <math.h>\n'
-    files = {"h": filled(_template("driver.h"), values), "c": head + body}
+    body += "".join(_template(f"{link}.c") for link in LINKS)
+    files = {"h": filled(_template("driver.h"), values), "c": _template("head.c") + body}
     return {f"{prefix}.{end}": _renamed(text, prefix) for end, text in files.items()}
 
 

@@ -10,7 +10,16 @@ const char *net_text(int error)
         "done",
         "the image holds NaN or infinity",
         "an integer is not @in_lo@..@in_hi@",
-@texts@    };
+        "no Bitrill network answers here: is the bitstream loaded, is this its address or port?",
+        "the board holds another network: flash this build",
+        "the run does not end: flash the bitstream again, and check the memory port",
+        "a run must have 1 frame or more, and its words must fit into 32 bits",
+        "addresses must be multiples of 128 that the hardware can reach",
+        "the hardware's access to memory failed: is this memory open to it?",
+        "frames were lost in the network: flash the bitstream again",
+        "no answer on the serial line: is this the right port and baud rate?",
+        "a device cannot be opened: errno has the reason",
+    };
     const size_t n = sizeof texts / sizeof *texts;
     return error >= 0 && (size_t)error < n ? texts[error] : "unknown error";
 }

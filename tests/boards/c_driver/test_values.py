@@ -9,9 +9,8 @@ import pytest
 from bitrill.errors import SpecError
 from bitrill.ir import BIPOLAR, IntType
 from bitrill_boards import c_driver
-from bitrill_boards.c_driver.edge import Edge
 from bitrill_boards.driver import Network
-from boards.c_driver.compiled import applied, program
+from boards.c_driver.compiled import applied, c_type, program
 
 RNG = np.random.default_rng(18)
 FRAMES = 1000
@@ -112,11 +111,6 @@ CASES = {
 def case(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory):
     spec = CASES[request.param]
     return spec, program(spec, "values.c", tmp_path_factory.mktemp("c"))
-
-
-def c_type(spec: dict[str, Any]) -> np.dtype:
-    """The C type of an edge, as numpy's."""
-    return np.dtype(Edge.of(spec).type.removesuffix("_t"))
 
 
 def drawn(spec: dict[str, Any], n: int = FRAMES) -> np.ndarray:

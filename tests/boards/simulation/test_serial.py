@@ -11,7 +11,9 @@ from bitrill import flow
 from bitrill_boards.describe import describe
 from bitrill_boards.driver import Driver, Network, SerialTransport
 from bitrill_boards.shell.network_instance import Edges
+from bitrill_boards.simulation.pty import SimulatedPort
 from bitrill_boards.simulation.simulated_serial import Noise, SimulatedLine
+from boards.c_driver.linked import FRAMES, Linked
 from frontend.onnx_models import save, small
 
 
@@ -101,3 +103,35 @@ def test_images_in_floats_out(case: Case, transport: SerialTransport) -> None:
 def test_the_same_bit_by_bit(case: Case, transport: SerialTransport) -> None:
     frames, wanted = case.frames(20, seed=3)
     assert [a for a, _ in transport.run(frames)] == wanted
+
+
+@pytest.mark.parametrize(
+    "noise",
+    [
+        None,
+        pytest.param(Noise(flip=2e-4, drop=1e-3, twice=1e-3, seed=4), marks=pytest.mark.nightly),
+    ],
+)
+def test_the_c_driver_at_a_port(case: Case, tmp_path: Path, noise: Noise | None) -> None:
+    """1,000 images, as the Python driver has them."""
+    linked = Linked(case.build.graph, tmp_path)
+    with SimulatedPort(case.line(None, noise)) as port:
+        found, cycles, resent = linked.run("tty", port.name, "1000000")
+    assert port.error is None
+    assert (found == linked.wanted).all()
+    assert resent > 0 or noise is None
+    with Driver(Network(linked.spec), SerialTransport(case.line(None))) as driver:
+        integers, _ = driver.run(linked.images)
+        assert (found == integers.reshape(FRAMES, -1)).all()
+        assert noise or cycles / FRAMES == driver.report()["cycles_per_frame"]
+
+
+def test_the_c_driver_refuses_another_network(case: Case, tmp_path: Path) -> None:
+    linked = Linked(case.build.graph, tmp_path, digest="0123456789abcdef")
+    with (
+        SimulatedPort(case.line(None)) as port,
+        pytest.raises(ValueError, match="the board holds another network"),
+    ):
+        linked.run("tty", port.name, "1000000")
+    with pytest.raises(ValueError, match="a device cannot be opened"):
+        linked.run("tty", port.name, "1000001")
