@@ -42,6 +42,8 @@ class Browser:
 
     def open(self, page: Path) -> None:
         """Open a file, and wait until it is loaded."""
+        self.devtools("Performance.disable")
+        self.devtools("Performance.enable", timeDomain="threadTicks")
         self._do("url", {"url": page.resolve().as_uri()})
 
     def run(self, script: str) -> object:
@@ -56,6 +58,11 @@ class Browser:
     def devtools(self, command: str, **parameters: object) -> object:
         """Call a command of the DevTools protocol."""
         return self._do("goog/cdp/execute", {"cmd": command, "params": parameters})
+
+    def busy(self) -> float:
+        """Return the CPU seconds that the page's thread has taken since it was opened."""
+        found = self.devtools("Performance.getMetrics")
+        return next(m["value"] for m in found["metrics"] if m["name"] == "TaskDuration")  # pyright: ignore
 
     def show(self, width: int, *, dark: bool = False) -> None:
         """Set the width of the window and the colour scheme."""

@@ -54,6 +54,16 @@ def start(
     return process
 
 
+def detach(arguments: Sequence[str | Path]) -> int:
+    """Start a program that goes on after this one, without its streams; return its number."""
+    nothing = subprocess.DEVNULL
+    process = subprocess.Popen(
+        arguments, stdin=nothing, stdout=nothing, stderr=nothing, start_new_session=True
+    )
+    process.returncode = 0  # nobody waits for it
+    return process.pid
+
+
 def interrupt() -> None:
     """Raise `KeyboardInterrupt`, in `start` only once its program is known: for signal handlers."""
     global _stopped

@@ -156,7 +156,14 @@ _MODEL = (
     argument("--folding", metavar="FILE", help="JSON: {node: {pe, simd, style, memory}}"),
     argument("--top", type=whole, metavar="K", help="output the K best classes, not scores"),
 )
-_INSPECT = (*_MODEL, _NO_ADVICE)
+_INSPECT = (
+    *_MODEL,
+    _NO_ADVICE,
+    argument(
+        "--graph", metavar="FILE", help="draw the folded graph: FILE.svg or FILE.mmd (Mermaid)"
+    ),
+    argument("--netron", action="store_true", help="show the model in netron, a browser's page"),
+)
 _COMPILE = (
     *_MODEL,
     argument("--out", required=True, metavar="B", help="the build folder"),

@@ -59,6 +59,8 @@ def inspected(done: flow.Inspection) -> str:
             f"in all: {total['parameters']:,} parameters, {total['operations']:,} operations a"
             f" frame, {total['weight_bits']:,} bits of constants, {total['state_bits']:,} bits of"
             f" buffers\npredicted: a frame every {done.ii} cycles, latency {done.latency} cycles",
+            *([] if done.graph is None else [f"graph: {done.graph}"]),
+            *([] if done.netron is None else [f"netron: process {done.netron}, until it is ended"]),
         ]
     )
 

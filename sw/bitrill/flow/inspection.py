@@ -4,6 +4,7 @@ from dataclasses import asdict, dataclass, field
 from fractions import Fraction
 from pathlib import Path
 
+from .. import processes
 from ..ir import Graph, Operator
 from ..lowering import Folding
 from ..ops import L1MatVec, MatVec, Threshold
@@ -13,6 +14,7 @@ from ..timing.predict import predict
 from .compile_options import CompileOptions, Numbers
 from .extras import Progress, logged
 from .inspect_advice import advise
+from .inspect_graph import GraphFile, find_netron
 from .result import Json, Result, Table, exact_number
 from .steps import ASSUMED_MHZ, dropped, fold_for, integers, load, usual_goals
 
@@ -51,6 +53,7 @@ class Inspection(Result):
 
     ``advice``: what practical rules would try, each with its figure and its source.
     ``dropped``: channels before and after of each layer that has fewer than the model's.
+    ``graph``: the file of the drawing; ``netron``: the process that shows the model.
     """
 
     stages: tuple[Graph, ...]
@@ -59,6 +62,8 @@ class Inspection(Result):
     latency: int
     advice: tuple[str, ...] = ()
     dropped: dict[str, tuple[int, int]] = field(default_factory=dict)
+    graph: Path | None = None
+    netron: int | None = None
 
     @property
     def total(self) -> dict[str, int]:
@@ -98,6 +103,8 @@ class Inspection(Result):
             "latency": self.latency,
             "advice": list(self.advice),
             "dropped_channels": {name: was - now for name, (was, now) in self.dropped.items()},
+            "graph": None if self.graph is None else str(self.graph),
+            "netron": self.netron,
         }
 
 
@@ -110,12 +117,18 @@ def inspect(
     input_offset: Numbers | None = None,
     top: int | None = None,
     no_advice: bool = False,
+    graph: str | Path | None = None,
+    netron: bool = False,
     progress: Progress = logged,
 ) -> Inspection:
-    """Take a model through all stages without writing anything; options as in `compile`.
+    """Take a model through all stages without compiling it; options as in `compile`.
 
-    ``no_advice``: leave out what practical rules would try.
+    ``no_advice``: leave out what practical rules would try; ``graph``: a file for a drawing of the
+    folded graph, SVG or Mermaid by its ending; ``netron``: show the model in netron. Raises
+    `SpecError` for another ending, `ToolError` if netron is not installed.
     """
+    drawn = None if graph is None else GraphFile(Path(graph))
+    viewer = find_netron() if netron else None
     asked = CompileOptions(
         folding=folding,
         raw_input=raw_input,
@@ -133,7 +146,11 @@ def inspect(
     advice = () if no_advice else advise(folded)
     gone = dropped(imported, whole)
     stages = (imported, whole, folded)
-    return Inspection(stages, layers, predicted.ii, predicted.latency, advice, gone)
+    if drawn is not None:
+        drawn.write(folded)
+    shown = None if viewer is None else processes.detach([viewer, "--browse", str(model)])
+    file = None if drawn is None else drawn.file
+    return Inspection(stages, layers, predicted.ii, predicted.latency, advice, gone, file, shown)
 
 
 def node_table(graph: Graph) -> Table:

@@ -29,12 +29,18 @@ def render(template: str, **values: object) -> str:
         .get_template(template)
         .render(
             **values,
-            style=(TEMPLATES / "style.css").read_text(),
+            style=_style(template),
             script=script,
             policy=f"default-src 'none'; style-src 'unsafe-inline'; img-src data:;"
             f" script-src 'sha256-{digest}'",
         )
     )
+
+
+def _style(template: str) -> str:
+    """Return the style of drawings, and for pages that of everything else."""
+    names = ("graph.css", "style.css") if template.endswith(".html.j2") else ("graph.css",)
+    return "".join((TEMPLATES / name).read_text() for name in names)
 
 
 @cache
