@@ -70,6 +70,7 @@ OUTSIDE = {
         "sklearn",
         "threadpoolctl",
     },
+    "bitrill.search": {"numpy", "torch", "optuna", "sqlalchemy"},
     "bitrill.cli": {"numpy", "rich"},
     "bitrill.report": {"numpy", "jinja2"},
     "bitrill.jobs": {"numpy", "distributed"},

@@ -127,6 +127,15 @@ _COMPRESS = (
     ),
     _NO_ADVICE,
 )
+_SEARCH = (
+    argument("space", metavar="SPACE.toml", help="keys of a recipe, and the values they may have"),
+    argument("--trials", type=whole, metavar="N", help="trials in all; default: the space's, 50"),
+    *_JOBS,
+    argument(
+        "--out", metavar="DIR", help="folder of front.json and each trial; default: named as SPACE"
+    ),
+    argument("--seed", type=whole, metavar="S", help="seed of what is drawn; default: the space's"),
+)
 _FILE = (
     argument("model", metavar="MODEL", help="a QONNX file"),
     argument("--raw-input", metavar="TYPE", help="take raw integers, such as uint8"),
@@ -340,6 +349,7 @@ JSON = argument("--json", action="store_true", help="print one JSON object")
 VERBS: dict[str, tuple[str, tuple[Argument, ...]]] = {
     "train": ("train a network and export it", _TRAIN),
     "compress": ("quantize, prune and shrink a torch module step by step", _COMPRESS),
+    "search": ("find the best networks of a space, by accuracy and by hardware", _SEARCH),
     "check": ("compare a model file with outputs recorded elsewhere", _CHECK),
     "inspect": ("print a model at each stage, or every reason why it is refused", _INSPECT),
     "compile": ("compile a model to Verilog", _COMPILE),

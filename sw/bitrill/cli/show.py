@@ -65,6 +65,12 @@ def inspected(done: flow.Inspection) -> str:
     )
 
 
+def searched(done: flow.Searched) -> str:
+    lines = [f"{name}: {value}" for name, value in done.summary().items()]
+    lines += [f"{n} trials: {reason}" for reason, n in done.standing.reasons.items()]
+    return "\n".join([*map(table, done.tables()), "", *lines])
+
+
 def compiled(done: flow.Compiled) -> str:
     build = done.build
     return "\n".join(
@@ -255,6 +261,7 @@ def exported(done: flow.ExportedIp) -> str:
 TEXTS: dict[str, Callable[[Any], str]] = {
     "train": trained,
     "compress": compressed,
+    "search": searched,
     "check": checked,
     "inspect": inspected,
     "compile": compiled,

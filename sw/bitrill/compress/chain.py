@@ -165,15 +165,7 @@ class Chain:
     def _row(self, state: State, number: int, step: Step, choices: Any, seconds: float) -> Row:
         """Measure the network after a step."""
         data, module = state.data, state.module
-        figures, answer = measures.size(module), {}
-        if is_quantized(module):
-            self.progress(f"step {number}: predicting hardware", 0, 0)
-            report = qonnx_export.export(module, data.x_val[:EXPORT_SAMPLES], self.model)
-            refused = [note for note in report.notes if note.startswith("not imported")]
-            state.notes += refused
-            answer = {} if refused else self._answer(state, number)
-        else:
-            remove(self.model)  # of an earlier run or step
+        figures, answer = measures.size(module), self._hardware(state, number)
         row = Row(
             number,
             step.kind,
@@ -191,6 +183,21 @@ class Chain:
                 " accuracy on the validation split"
             )
         return replace(row, notes=tuple(state.notes), advice=self._advice(state, row))
+
+    def _hardware(self, state: State, number: int) -> dict[str, Any]:
+        """Export the network after a step, and predict what hardware takes for it."""
+        if not is_quantized(state.module):
+            remove(self.model)  # of an earlier run or step
+            return {}
+        self.progress(f"step {number}: predicting hardware", 0, 0)
+        refused = self.export(state)
+        state.notes += refused
+        return {} if refused else self._answer(state, number)
+
+    def export(self, state: State) -> list[str]:
+        """Write `model`; returns why hardware cannot be made of it, nothing if it can."""
+        report = qonnx_export.export(state.module, self.data.x_val[:EXPORT_SAMPLES], self.model)
+        return [note for note in report.notes if note.startswith("not imported")]
 
     def _answer(self, state: State, number: int) -> dict[str, Any]:
         """Predict the hardware of the step's model: nothing but a note if the rate is too high.

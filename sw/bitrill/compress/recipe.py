@@ -58,6 +58,8 @@ class Recipe:
     def to_json(self, count: int) -> dict[str, object]:
         """Return what the network after ``count`` steps depends on, as plain values."""
         tables = {key: asdict(getattr(self, key)) for key in TABLES if key != "step"}
+        if not self.model.arguments:  # as checkpoints had it before there were any
+            del tables["model"]["arguments"]
         return {**tables, "steps": [step_json(each) for each in self.steps[:count]]}
 
 

@@ -4,16 +4,17 @@ from __future__ import annotations
 
 import importlib
 import importlib.util
+import inspect
 import sys
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import numpy as np
 import torch
 from torch import Tensor, nn
 
-from ..errors import SpecError, StorageError
+from ..errors import SpecError, StorageError, meant
 from ..train import datasets
 from ..train.recipes import DATASETS
 from . import generated, topologies
@@ -143,11 +144,12 @@ class ModelSource:
     """Table ``[model]``: ``recipe``, a float topology of Bitrill's; or ``module``.
 
     ``module``: ``"net.py:make"``, a file beside the recipe, or ``"package.module:function"``, which
-    gives an ``nn.Module`` when called without arguments. ``width``: of a topology.
+    gives an ``nn.Module`` when called with ``arguments``, by name. ``width``: of a topology.
     """
 
     recipe: str | None = None
     module: str | None = None
+    arguments: dict[str, bool | int | float | str] = field(default_factory=dict)
     width: int | None = number(None, low=1, high=4096)
 
     def __post_init__(self) -> None:
@@ -155,19 +157,25 @@ class ModelSource:
             raise SpecError("either recipe or module must be given")
         if self.module is not None and self.width is not None:
             raise SpecError("width must not be given with module, which makes its own layers")
+        if self.recipe is not None and self.arguments:
+            raise SpecError("arguments must not be given with recipe, which has width alone")
 
     def make(self, folder: Path, data: Data) -> nn.Module:
         """Make the network; torch's random numbers are its weights."""
         if self.module is not None:
-            return made_by(self.module, folder)
+            return made_by(self.module, folder, self.arguments)
         return topologies.make(str(self.recipe), data.shape, data.classes, self.width)
 
 
-def made_by(reference: str, folder: Path) -> nn.Module:
+def made_by(
+    reference: str, folder: Path, arguments: Mapping[str, bool | int | float | str] | None = None
+) -> nn.Module:
     """Call the function that ``"net.py:make"`` or ``"package.module:function"`` names."""
     function = _function(reference, folder)
+    given = arguments or {}
+    _require_taken(function, reference, given)
     try:
-        module = function()
+        module = function(**given)
     except Exception as error:  # the user's code raises what it likes
         reason = (str(error).strip() or type(error).__name__).splitlines()[0]
         raise SpecError(f"{reference} failed: {type(error).__name__}: {reason}") from error
@@ -176,7 +184,25 @@ def made_by(reference: str, folder: Path) -> nn.Module:
     return module
 
 
-def _function(reference: str, folder: Path) -> Callable[[], object]:
+def _require_taken(function: Callable[..., object], reference: str, names: Iterable[str]) -> None:
+    """Raise `SpecError` for arguments that a function does not take."""
+    try:
+        parameters = inspect.signature(function).parameters
+    except (TypeError, ValueError):  # of a built-in function
+        return
+    if any(p.kind is inspect.Parameter.VAR_KEYWORD for p in parameters.values()):
+        return
+    faults = [
+        f"{reference} takes no argument {name!r}{meant(name, list(parameters))}"
+        f" (its arguments: {', '.join(parameters) or 'none'})"
+        for name in names
+        if name not in parameters
+    ]
+    if faults:
+        raise SpecError("; ".join(faults), faults=faults)
+
+
+def _function(reference: str, folder: Path) -> Callable[..., object]:
     place, _, name = reference.rpartition(":")
     if not place or not name.isidentifier():
         raise SpecError(f"module must be net.py:make or package.module:make, not {reference!r}")

@@ -24,6 +24,7 @@ from .inspection import Inspection, Layer, inspect
 from .reporting import Reported, report
 from .result import Result
 from .running import Outputs, integers_beside, run
+from .searching import Searched, search
 from .synthesising import Synthesised, synth
 from .tracing import Traced, trace
 from .training import Trained, train
@@ -48,6 +49,7 @@ __all__ = [
     "Rates",
     "Reported",
     "Result",
+    "Searched",
     "Synthesised",
     "Traced",
     "Trained",
@@ -68,6 +70,7 @@ __all__ = [
     "register_writes",
     "report",
     "run",
+    "search",
     "synth",
     "trace",
     "train",

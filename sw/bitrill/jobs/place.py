@@ -25,11 +25,11 @@ class Place:
         """Whether this process sees the folder: elsewhere, the path may be another folder's."""
         return (self.folder / self.mark).is_file()
 
-    def here(self) -> Path:
-        """Return the folder if this process sees it, else one in the user's cache."""
+    def here(self, kind: str = "simulators") -> Path:
+        """Return the folder if this process sees it, else the one of a ``kind`` in the cache."""
         if self.seen:
             return self.folder
-        return (cache_folder() or Path(tempfile.gettempdir())) / "simulators"
+        return (cache_folder() or Path(tempfile.gettempdir())) / kind
 
 
 @contextmanager

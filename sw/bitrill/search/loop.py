@@ -1,0 +1,154 @@
+"""The search: groups of trials are claimed, done by workers, told to the storage, to the end."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from optuna.trial import Trial, TrialState
+
+from ..compress import sources
+from ..compress.chain import check_outputs
+from ..compress.training import seeded
+from ..errors import StorageError
+from ..jobs import Executor, marked
+from ..progress import Progress
+from ..storage import read_bytes, write_json
+from .domains import Value
+from .figures import Answers
+from .front import Standing, standing, write_trial
+from .ranks import costs, kept
+from .samplers import drawn
+from .space import Space
+from .storage import Trials, answering, open_trials
+from .trial import Item, Outcome, Work, run
+
+POLL_SECONDS = 1.0
+"""Seconds between looks at trials that other processes do."""
+
+
+@dataclass
+class Search:
+    """A search in a folder, by one process; others may work at the same one."""
+
+    space: Space
+    out: Path
+    answers: Answers
+    executor: Executor
+    progress: Progress
+    count: int
+    times: list[float] = field(default_factory=list)
+
+    def run(self) -> Standing:
+        """Do trials until all are done, here or elsewhere; returns the front."""
+        data, source = prepared(self.space)
+        self.out.mkdir(parents=True, exist_ok=True)
+        identity = {**self.space.to_json(), "source": source}
+        trials = open_trials(self.space, self.out, self.count, identity)
+        model = None if self.space.model is None else read_bytes(self.space.model)
+        url = self.space.settings.storage or "sqlite"
+        with answering(url), marked(self.out / "trained") as place, trials.alive():
+            work = Work(self.space, self.answers, place, data, model, source)
+            self.times = [time.monotonic()]
+            while self._step(work, trials):
+                pass
+            return self._written(trials)
+
+    def _step(self, work: Work, trials: Trials) -> bool:
+        """Do a group of trials, or wait for those of others; returns False when all are done."""
+        running = trials.release()
+        group = trials.group(self.space.settings.group)
+        if not group:
+            if not running:
+                return False
+            self.progress(f"waiting for {running} trials of other processes", 0, 0)
+            time.sleep(POLL_SECONDS)
+            return True
+        values = {each.number: drawn(each, self.space.domains) for each in group}
+        for each in group:
+            each.set_user_attr("params", values[each.number])
+        going = self._after_short(work, trials, group, values)
+        for outcome in self._outcomes(work, [Item(n, values[n]) for n in going]):
+            self._end(trials, outcome, values[outcome.number])
+        return True
+
+    def _after_short(
+        self,
+        work: Work,
+        trials: Trials,
+        group: list[Trial],
+        values: Mapping[int, Mapping[str, Value]],
+    ) -> list[int]:
+        """Train a group shortly; returns the numbers of the trials that train in full."""
+        settings = self.space.settings
+        if settings.short is None:
+            return list(values)
+        every = {t.number: t.user_attrs for t in trials.all()}
+        todo = [n for n in values if "short" not in every[n]]
+        for outcome in self._outcomes(work, [Item(n, values[n], settings.short) for n in todo]):
+            if outcome.state == "short":
+                known = next(each for each in group if each.number == outcome.number)
+                known.set_user_attr("short", outcome.figures)
+            else:
+                self._end(trials, outcome, values[outcome.number])
+        first = min(values) // settings.group * settings.group
+        shorts = {
+            t.number: {**t.user_attrs["short"], "accuracy": t.user_attrs["short"]["validation"]}
+            for t in trials.all()[first : first + settings.group]
+            if "short" in t.user_attrs
+        }
+        points = {n: costs(figures, settings.objectives) for n, figures in shorts.items()}
+        best = kept(points, settings.keep) if points else set()
+        for n in values:
+            if n in shorts and n not in best:
+                reason = f"not among the best {settings.keep:g} of its group after short training"
+                self._end(trials, Outcome(n, "pruned", reason, shorts[n]), values[n])
+        return [n for n in values if n in best]
+
+    def _outcomes(self, work: Work, items: list[Item]) -> Iterator[Outcome]:
+        for _, outcome in self.executor.run(run, work, items, self.progress):
+            yield outcome
+
+    def _end(self, trials: Trials, outcome: Outcome, values: Mapping[str, Value]) -> None:
+        """Write what became of a trial: its files, then the storage, then the front."""
+        attributes: dict[str, Any] = {"figures": outcome.figures, "reason": outcome.reason}
+        attributes |= {"seconds": outcome.seconds, "params": dict(values)}
+        state = TrialState.FAIL if outcome.state == "failed" else TrialState.PRUNED
+        if outcome.state == "done":
+            state = TrialState.COMPLETE
+            attributes["misses"] = self.space.constraints.misses(outcome.figures)
+            objectives = self.space.settings.objectives
+            attributes["values"] = [float(outcome.figures[name]) for name in objectives]
+            write_trial(self.space, values, outcome, self.out)
+        trials.end(outcome.number, state, attributes)
+        self.times.append(time.monotonic())
+        self._written(trials)
+
+    def _written(self, trials: Trials) -> Standing:
+        done = len(self.times) - 1
+        pace = (self.times[-1] - self.times[0]) / done if done else None
+        now = standing(self.space, trials.all(), self.out, pace)
+        write_json(self.out / "front.json", now.to_json())
+        self.progress("searching", now.finished, now.trials)
+        return now
+
+
+def prepared(space: Space) -> tuple[sources.Data | None, str]:
+    """Load the recipe's data and make its network once; returns the data and its function's file.
+
+    What is wrong with them is told before any trial. Raises `SpecError`, `StorageError`.
+    """
+    if space.model is not None:
+        if not space.model.is_file():
+            raise StorageError(f"cannot read {space.model}: there is no such file")
+        return None, ""
+    recipe = space.recipe({})
+    data = recipe.data.load(recipe.folder)
+    with seeded(recipe.training.seed):
+        check_outputs(recipe.model.make(recipe.folder, data), data, "the network")
+    place = (recipe.model.module or "").rpartition(":")[0]
+    source = read_bytes(recipe.folder / place).decode() if place.endswith(".py") else ""
+    return data, source

@@ -1,0 +1,274 @@
+"""A space: what a TOML file says about a search."""
+
+from __future__ import annotations
+
+import tomllib
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from typing import Any, Literal, TypeVar
+
+from ..compress import recipe as recipes
+from ..compress.keys import number, read, reasons
+from ..compress.recipe import Hardware, Recipe
+from ..errors import SpecError, meant
+from ..storage import read_bytes
+from .domains import Choices, Domain, Value, domain
+from .figures import OBJECTIVES, Constraints
+from .paths import Tables, with_values
+
+TABLES = ("recipe", "model", "hardware", "search", "space", "constraints", "start")
+
+SAMPLERS = ("random", "tpe", "nsga2", "nsga3")
+
+T = TypeVar("T")
+
+
+@dataclass(frozen=True, kw_only=True)
+class Settings:
+    """Table ``[search]``.
+
+    ``objectives``: names of `figures.OBJECTIVES`. ``sampler``: how values are drawn: at ``random``
+    (Bergstra 2012), by ``tpe`` (Bergstra 2011), by ``nsga2`` or ``nsga3`` (Deb 2002, 2014). Trials
+    are drawn and judged in groups of ``group``, so that a search ends the same however many
+    workers it has. ``short``: share of its epochs that each trial of a group trains first; then
+    the share ``keep`` of the group trains in full (successive halving, Jamieson 2016, by ranks of
+    fronts). ``storage``: optuna's URL; without it, ``search.db`` in the search's folder. ``name``:
+    of the search in its storage.
+    """
+
+    objectives: tuple[str, ...] = ("accuracy", "lcs")
+    sampler: Literal["random", "tpe", "nsga2", "nsga3"] = "tpe"
+    trials: int = number(50, low=1, high=1_000_000)
+    group: int = number(10, low=2, high=10_000)
+    seed: int = number(0, low=0, high=1 << 62)
+    short: float | None = number(None, low=0.001, high=0.999)
+    keep: float = number(0.5, low=0.01, high=1)
+    storage: str | None = None
+    name: str | None = None
+
+    def __post_init__(self) -> None:
+        faults = [
+            f"objectives must be of {', '.join(OBJECTIVES)}, not {each!r}"
+            f"{meant(each, list(OBJECTIVES))}"
+            for each in self.objectives
+            if each not in OBJECTIVES
+        ]
+        if not self.objectives:
+            faults.append("objectives must be one or more")
+        if len(set(self.objectives)) < len(self.objectives):
+            faults.append("objectives must be named once each")
+        if self.short is not None and "accuracy" not in self.objectives:
+            faults.append("short must be given only if accuracy is an objective")
+        if faults:
+            raise SpecError("; ".join(faults), faults=faults)
+
+
+@dataclass(frozen=True)
+class Space:
+    """Keys with their values, over a recipe's tables, or over one model's hardware.
+
+    ``tables``: the recipe's, or only its ``hardware`` if ``model``, a quantized ONNX file, is
+    searched. ``start``: values of the first trials. ``folder``: where the recipe's relative paths
+    start.
+    """
+
+    tables: Tables
+    model: Path | None
+    settings: Settings
+    domains: Mapping[str, Domain]
+    constraints: Constraints
+    start: tuple[Mapping[str, Value], ...]
+    folder: Path
+    name: str
+
+    def recipe(self, values: Mapping[str, Value]) -> Recipe:
+        """Return the recipe of a trial; raises `SpecError`."""
+        return recipes.parse(with_values(self.tables, values), self.folder)
+
+    def hardware(self, values: Mapping[str, Value]) -> Hardware:
+        """Return the hardware of a trial; raises `SpecError`."""
+        return read(Hardware, with_values(self.tables, values)["hardware"], "hardware")
+
+    def to_json(self) -> dict[str, object]:
+        """Return what a search's trials depend on, as plain values."""
+        settings = asdict(self.settings)
+        for key in ("trials", "storage", "name"):  # more trials, elsewhere: the same search
+            del settings[key]
+        settings["objectives"] = list(self.settings.objectives)
+        return {
+            "tables": self.tables,
+            "settings": settings,
+            "space": {
+                key: list(d.values) if isinstance(d, Choices) else asdict(d)
+                for key, d in self.domains.items()
+            },
+            "constraints": asdict(self.constraints),
+            "start": [dict(each) for each in self.start],
+        }
+
+
+def load(path: Path) -> Space:
+    """Read a space; raises `SpecError` with all that is wrong in it, `StorageError`."""
+    return parse(_toml(path), path.parent, path.stem)
+
+
+def parse(tables: Mapping[str, Any], folder: Path, name: str = "search") -> Space:
+    """Make a space of its tables; raises `SpecError` with all that is wrong."""
+    faults = [
+        f"unknown table {key!r}{meant(key, TABLES)} (known: {', '.join(TABLES)})"
+        for key in tables
+        if key not in TABLES
+    ]
+    base, model, beside = _base(tables, folder, faults)
+    reading = _Reading(faults)
+    settings = reading.table(Settings, tables, "search") or Settings()
+    constraints = reading.table(Constraints, tables, "constraints") or Constraints()
+    domains = reading.domains(tables.get("space"))
+    if base is not None:
+        made = Space(base, model, settings, domains, constraints, (), beside, name)
+        faults += _wrong_keys(made) or _contradictions(made)
+    start = tables.get("start", [])
+    faults += _wrong_start(start, domains)
+    if faults or base is None:
+        raise SpecError("; ".join(faults), faults=faults)
+    return Space(
+        base,
+        model,
+        settings,
+        domains,
+        constraints,
+        tuple(dict(each) for each in start),
+        beside,
+        settings.name or name,
+    )
+
+
+@dataclass
+class _Reading:
+    """Reads tables, and collects what is wrong in them."""
+
+    faults: list[str] = field(default_factory=list)
+
+    def table(self, cls: type[T], tables: Mapping[str, Any], key: str) -> T | None:
+        """Return a table as a dataclass, None if it is not there or wrong."""
+        try:
+            return read(cls, tables[key], key) if key in tables else None
+        except SpecError as error:
+            self.faults += reasons(error)
+            return None
+
+    def domains(self, table: object) -> dict[str, Domain]:
+        """Return the keys with their values."""
+        if not isinstance(table, Mapping) or not table:
+            self.faults.append("the space is empty: [space] must name a key with its values")
+            return {}
+        found: dict[str, Domain] = {}
+        for key, given in table.items():
+            try:
+                found[key] = domain(given, f"space: {key!r}")
+            except SpecError as error:
+                self.faults += reasons(error)
+        return found
+
+
+def _toml(path: Path) -> dict[str, Any]:
+    try:
+        return tomllib.loads(read_bytes(path).decode())
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        raise SpecError(f"{path} must be TOML: {error}") from error
+
+
+def _base(
+    tables: Mapping[str, Any], folder: Path, faults: list[str]
+) -> tuple[Tables | None, Path | None, Path]:
+    """Return the tables that the space changes, the model's file, and the recipe's folder."""
+    recipe, model = tables.get("recipe"), tables.get("model")
+    if (recipe is None) is (model is None):
+        faults.append("either recipe (a file or a table) or model (an ONNX file) must be given")
+        return None, None, folder
+    try:
+        if model is not None:
+            if not isinstance(model, str):
+                raise SpecError(f"model must be the name of an ONNX file, not {model!r}")
+            base = {"hardware": dict(tables.get("hardware", {}))}
+            read(Hardware, base["hardware"], "hardware")
+            return base, folder / model, folder
+        if "hardware" in tables:
+            faults.append("[hardware] must stand in the recipe; it goes with model alone")
+        if not isinstance(recipe, str | Mapping):
+            raise SpecError(f"recipe must be the name of a file, or a table, not {recipe!r}")
+        path = folder / recipe if isinstance(recipe, str) else None
+        base = dict(recipe) if isinstance(recipe, Mapping) else _toml(folder / recipe)
+        beside = folder if path is None else path.parent
+        recipes.parse(base, beside)
+        return base, None, beside
+    except SpecError as error:
+        faults += [f"{'recipe' if model is None else 'model'}: {r}" for r in reasons(error)]
+        return None, None, folder
+
+
+def _wrong_keys(space: Space) -> list[str]:
+    """Return the faults of keys and values that the recipe does not take."""
+    faults: list[str] = []
+    for key, each in space.domains.items():
+        if space.model is not None and not key.startswith("hardware."):
+            faults.append(f"space: {key!r}: a model's file has hardware. alone, no steps")
+            continue
+        for value in each.ends():
+            try:
+                space.recipe({key: value}) if space.model is None else space.hardware({key: value})
+            except SpecError as error:
+                faults += [f"space: {key!r}: {reason}" for reason in reasons(error)]
+    return list(dict.fromkeys(faults))
+
+
+def _contradictions(space: Space) -> list[str]:
+    """Return what no trial of the space can ever meet."""
+    asked, objectives = space.constraints, space.settings.objectives
+    faults: list[str] = []
+    if space.model is not None:
+        for where in ("accuracy" in objectives) * ["objectives"] + (asked.accuracy is not None) * [
+            "constraints"
+        ]:
+            faults.append(f"{where}: accuracy must be left out with model, which is not trained")
+    for name in ("lcs", "ramb18", "dsp", "latency_ns", "energy_nj"):
+        if getattr(asked, name) == 0 and name in objectives:
+            faults.append(f"{name} must not be an objective where the constraint holds it at 0")
+    most = _most_fps(space)
+    if asked.fps is not None and most is not None and asked.fps > most:
+        faults.append(
+            f"constraints: fps of at least {asked.fps:,g} contradicts the space, which folds for"
+            f" {most:,g} at most: raise hardware.fps"
+        )
+    return faults
+
+
+def _most_fps(space: Space) -> float | None:
+    """Return the highest rate that the space folds for; None if matrices may be unrolled."""
+    styles = space.domains.get("hardware.style")
+    if styles is not None and "unrolled" in styles.ends():
+        return None
+    rates = space.domains.get("hardware.fps")
+    given = [space.tables["hardware"].get("fps")] if rates is None else list(rates.ends())
+    return max((float(rate) for rate in given if rate is not None), default=None)
+
+
+def _wrong_start(start: object, domains: Mapping[str, Domain]) -> list[str]:
+    """Return the faults of the first trials' values."""
+    if not isinstance(start, list) or not all(isinstance(each, Mapping) for each in start):
+        return ["start must be tables [[start]] of keys and values"]
+    faults: list[str] = []
+    for k, each in enumerate(start, 1):
+        for key, value in each.items():
+            known = domains.get(key)
+            where = f"start {k}: {key!r}"
+            if known is None:
+                faults.append(f"{where} must be a key of [space]{meant(key, list(domains))}")
+            elif isinstance(known, Choices) and value not in known.values:
+                faults.append(f"{where} must be one of {', '.join(map(str, known.values))}")
+            elif not isinstance(known, Choices) and not (
+                isinstance(value, int | float) and known.low <= value <= known.high
+            ):
+                faults.append(f"{where} must be from {known.low:g} to {known.high:g}")
+    return faults
