@@ -12,6 +12,7 @@ from ..errors import SpecError
 from ..folding.fold import folding_of
 from ..jobs import open_executor
 from ..parts.devices import PORTABLE, part_of
+from ..resources.energy import energy_nj
 from ..resources.estimate import Resources, network_resources
 from ..timing.predict import predict
 from .extras import Progress, extra, logged
@@ -133,7 +134,7 @@ def answered(model: Path, target: Hardware, board: str | None) -> Answer:
         timing.latency,
         float(Fraction(clock) * 1_000_000 / timing.ii),
         timing.latency * 1000 / clock,
-        None,
+        energy_nj(folded),
         folding_of(folded),
         0.0 if board is None else _over(board, total),
     )

@@ -34,8 +34,8 @@ SLACK = 0.1
 class Answer:
     """What hardware takes for a network, by the models, on the ``[hardware]`` of a trial.
 
-    ``latency_ns`` is in nanoseconds at the clock, ``energy_nj`` in nanojoules a frame, None where
-    nothing estimates it. ``folding``: choices by node, as `bitrill.flow.compile` takes them.
+    ``latency_ns`` is in nanoseconds at the clock, ``energy_nj`` in nanojoules a frame, an estimate
+    (docs/energy.md). ``folding``: choices by node, as `bitrill.flow.compile` takes them.
     ``over``: by what share the most wanting resource exceeds a board's, 0 if the board fits.
     """
 
@@ -47,7 +47,7 @@ class Answer:
     latency: int
     fps: float
     latency_ns: float
-    energy_nj: float | None
+    energy_nj: float
     folding: Mapping[str, Any]
     over: float = 0.0
 

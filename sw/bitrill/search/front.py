@@ -27,7 +27,7 @@ SHOWN = ("accuracy", "lcs", "ramb18", "dsp", "fps", "latency_ns", "energy_nj")
 
 @dataclass(frozen=True)
 class Point:
-    """A trial of the front. Figures that the search has not are None.
+    """A trial of the front. Without training there is no accuracy: None.
 
     ``folder``: of its model, recipe and folding; None if another machine keeps them.
     """
@@ -40,7 +40,7 @@ class Point:
     dsp: int
     fps: float
     latency_ns: float
-    energy_nj: float | None
+    energy_nj: float
     params: Mapping[str, Any]
     folder: str | None
 
