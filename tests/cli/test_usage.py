@@ -7,8 +7,8 @@ from bitrill.cli import parser
 from cli.conftest import Run
 
 VERBS = (
-    "train, compress, check, inspect, compile, run, trace, verify, synth, boards, build, flash,"
-    " drive, export-ip, doctor"
+    "train, compress, search, check, inspect, compile, run, trace, verify, synth, report,"
+    " boards, build, flash, drive, export-ip, doctor"
 )
 
 
