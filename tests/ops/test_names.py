@@ -27,6 +27,7 @@ def test_each_operator_has_the_same_file_in_three_folders() -> None:
         "names",
         "own_operator",
         "select",
+        "shared_values",
         "sparse",
         "sweep",
         "sweep_spatial",

@@ -13,7 +13,7 @@ from bitrill.ir import Impl, IntType, Operator, Tensor
 from bitrill.ops import OPERATORS, Lookup, Window
 from bitrill_hw.pipeline.stream import OneToOne
 from hw.matvec import test_writable
-from ops import test_multiply, test_select, test_sparse
+from ops import test_multiply, test_select, test_shared_values, test_sparse
 from ops.suite import OperatorSuite, several, suite_of
 from sim.icarus_bench import Specimen, run
 from support import optional_tool
@@ -38,6 +38,7 @@ def suites() -> Iterator[OperatorSuite]:
     yield from (suite_of(cls.kind)() for cls in OPERATORS)
     yield from (test_multiply.TestSerial(), test_multiply.TestDsp())
     yield from (test_sparse.TestSparse(), test_select.TestSelect())
+    yield from (test_shared_values.TestIndexed(), test_shared_values.TestPrefix())
     yield from (test_writable.TestRuntimeMatVec(), test_writable.TestRuntimeDepthwise())
     yield test_writable.TestRuntimeThreshold()
 

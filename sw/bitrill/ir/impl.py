@@ -7,7 +7,16 @@ from dataclasses import astuple, dataclass
 from typing import Any, Literal
 
 Style = Literal[
-    "folded", "parallel", "search", "unrolled", "runtime", "streamed", "requantize", "sparse"
+    "folded",
+    "parallel",
+    "search",
+    "unrolled",
+    "runtime",
+    "streamed",
+    "requantize",
+    "sparse",
+    "indexed",
+    "prefix",
 ]
 Memory = Literal["distributed", "block"]
 Primitives = Literal["portable", "xc7", "ecp5", "ice40", "gowin"]

@@ -3,6 +3,8 @@
 from .base import Unit, coding_matters, find_unit, free_styles, unit_styles, unit_ways
 from .dsp import Dsp
 from .folded import Folded
+from .indexed import Indexed
+from .prefix import Prefix
 from .runtime import Runtime, Streamed
 from .select import Select
 from .serial import Serial
@@ -12,6 +14,8 @@ from .unrolled import Unrolled
 __all__ = [
     "Dsp",
     "Folded",
+    "Indexed",
+    "Prefix",
     "Runtime",
     "Select",
     "Serial",

@@ -14,6 +14,7 @@ from ...arith.accumulate import starts, stored_weights
 from ...arith.column_steps import ColumnPlans
 from ...arith.lane_choice import LaneChoices
 from ...arith.shapes import SerialMatrix
+from ...arith.shared_values import SharedValues
 from ...errors import SpecError
 from ...ir import (
     INTERVAL,
@@ -60,6 +61,8 @@ class MatrixLike(SerialMatrix, Protocol):
     def column_plans(self) -> ColumnPlans: ...
     @property
     def lane_choices(self) -> LaneChoices: ...
+    @property
+    def shared_values(self) -> SharedValues: ...
     def at(self, impl: Impl) -> Self: ...
 
 
@@ -152,8 +155,12 @@ class Unit(ABC):
         """Products of a row in a step."""
         return op.folded.simd
 
+    def code_bits(self, op: MatrixLike) -> int:
+        """Bits that are stored for a weight."""
+        return op.weight_type.bits
+
     def stored(self, op: MatrixLike) -> np.ndarray:
-        """The bits of the weights, ``[rows, lanes of all beats, bits]``."""
+        """The bits that are stored for the weights, ``[rows, lanes of all beats, bits]``."""
         return stored_weights(op)
 
     def starts(self, op: MatrixLike) -> np.ndarray:
@@ -170,7 +177,7 @@ class Unit(ABC):
 
     def stored_bits(self, op: MatrixLike) -> int:
         """Bits of the weight memory."""
-        return op.weights.size * op.weight_type.bits
+        return op.weights.size * self.code_bits(op)
 
     def fills_blocks(self, op: MatrixLike) -> bool:
         """Whether bits that would hardly fill another block memory lie in logic instead."""
@@ -219,7 +226,7 @@ class Unit(ABC):
     def default_memory(self, op: MatrixLike, pe: int, simd: int, primitives: Primitives) -> Memory:
         """The memory of the weights if the folding does not name one."""
         depth = self.memory_depth(op, pe, simd)
-        bits = depth * pe * simd * op.weight_type.bits // self.word_planes(op)
+        bits = depth * pe * simd * self.code_bits(op) // self.word_planes(op)
         if depth <= 1:
             return "distributed"
         if family_of(primitives).fills_blocks:

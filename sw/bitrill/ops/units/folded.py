@@ -44,7 +44,7 @@ class Folded(Unit, style="folded", multiply="lut"):
 
     def word_bits(self, op: MatrixLike) -> int:
         """Bits of a word of the weight memory."""
-        return op.folded.pe * op.folded.simd * op.weight_type.bits
+        return op.folded.pe * op.folded.simd * self.code_bits(op)
 
     def _weights(self, s: Structure, op: MatrixLike) -> None:
         impl, steps, width = op.folded, op.steps, self.word_bits(op)

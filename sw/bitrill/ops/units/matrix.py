@@ -15,6 +15,7 @@ import numpy as np
 from ...arith.accumulate import sum_plan
 from ...arith.column_steps import ColumnPlans
 from ...arith.lane_choice import LaneChoices
+from ...arith.shared_values import SharedValues
 from ...ir import (
     Choice,
     Cost,
@@ -231,7 +232,7 @@ class Matrix(Operator, abstract=True):
 
         A word's bits are ``[lane][plane][row]``.
         """
-        pe, lanes, bits = self.folded.pe, self.lanes, self.like.weight_type.bits
+        pe, lanes, bits = self.folded.pe, self.lanes, self.unit.code_bits(self.like)
         folds = (self.neuron_fold, pe, self.synapse_fold, lanes, bits)
         planes = self.unit.stored(self.like).reshape(folds)
         words = planes.transpose(0, 2, 3, 4, 1).reshape(self.neuron_fold, self.synapse_fold, -1)
@@ -254,6 +255,15 @@ class Matrix(Operator, abstract=True):
     @cached_property
     def _lane_choices(self) -> LaneChoices:
         return LaneChoices(self.weights != 0)
+
+    @property
+    def shared_values(self) -> SharedValues:
+        """The values that weights share, for units that store codes of them."""
+        return self._shared_values
+
+    @cached_property
+    def _shared_values(self) -> SharedValues:
+        return SharedValues(self.weights)
 
     @property
     def column_plans(self) -> ColumnPlans:
