@@ -40,7 +40,7 @@ class TapeReader(wiring.Component):
     """Offers the next bits of a `Tape`, and passes a code on for each step.
 
     Two words are in registers, the next one in the memory's output; a step moves them on by a word
-    at most. ``early``: a step may fire in the first cycle after a reset, before the memory was read.
+    at most. ``early``: a step may fire in the first cycle after a reset, when nothing was read.
 
     Members
     -------

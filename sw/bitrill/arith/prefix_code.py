@@ -7,6 +7,7 @@ symbol in each step. Codes have at most `WORD` bits, so a step takes at most one
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property, lru_cache
+from itertools import pairwise
 
 import numpy as np
 
@@ -33,7 +34,7 @@ class PrefixCode:
         if wrong:
             raise SpecError(f"a prefix code must have codes of 1..{WORD} bits, not {wrong[0]!r}")
         ordered = sorted(self.codes)  # a code that begins others stands right before one of them
-        for a, b in zip(ordered, ordered[1:], strict=False):
+        for a, b in pairwise(ordered):
             if b.startswith(a):
                 raise SpecError(f"a prefix code must have no code that begins another: {a}, {b}")
 
@@ -117,4 +118,3 @@ def tape(code: PrefixCode, symbols: np.ndarray) -> Tape:
     padded[: len(bits)] = bits[: len(padded)]
     words = np.packbits(padded.reshape(-1, WORD), axis=1, bitorder="little")[:, 0].tolist()
     return Tape(tuple(words[:HELD]), (*words[HELD : HELD + last], words[HELD - 1]))
-

@@ -1,4 +1,4 @@
-"""Weights that share few values: these values, which one each weight has, tables from codes to them.
+"""Weights that share few values: the values, which one each weight has, tables of them.
 
 Where a matrix has few different weights, its memory holds a code for each one, and a table in LUTs
 gives the bits that are multiplied.

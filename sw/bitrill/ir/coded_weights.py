@@ -11,7 +11,8 @@ from .coding import Coding, DigitReader, Planes, R
 from .codings import is_power
 
 MAX_ENTRIES = 16
-"""Entries of a codebook."""
+"""Entries of a codebook: a product's bit is a table of the index and two bits of x, one LUT. More
+values are stored as numbers of a table in front of the multiplier (`bitrill.ops.units.indexed`)."""
 
 MAX_TERMS = 4
 """Terms of a sum of powers of two."""
@@ -132,7 +133,7 @@ class Codebook(Coding):
         if len(entries) > MAX_ENTRIES:
             raise SpecError(
                 f"weights of coding 'codebook' must have at most {MAX_ENTRIES} values,"
-                f" not {len(entries)}"
+                f" not {len(entries)} (style 'indexed' takes up to 256)"
             )
         if entries[0] < ENTRY[0] or entries[-1] > ENTRY[1]:
             raise SpecError(
