@@ -3,7 +3,7 @@
 import dataclasses
 import difflib
 from collections.abc import Iterable, Mapping
-from typing import Any, get_args
+from typing import get_args
 
 from ..arith.unrolled import estimated_luts
 from ..errors import FitError, SpecError
@@ -181,13 +181,13 @@ def default_impl(node: Operator, before: list[Operator], style: Style = "folded"
     return node.default_impl(tuple(map(lanes.get, node.inputs)), style=style)
 
 
-def _chosen(node: Operator, folding: Mapping[str, Any]) -> dict[str, Any]:
+def _chosen(node: Operator, folding: Mapping[str, object]) -> Choice:
     """Return what ``folding`` says of a node's ``impl``."""
     chosen = folding.get(node.name, {})
     return {k: v for k, v in chosen.items() if k in _OF_IMPL} if isinstance(chosen, Mapping) else {}
 
 
-def folding_of(graph: Graph) -> dict[str, dict[str, Any]]:
+def folding_of(graph: Graph) -> dict[str, Choice]:
     """Return the folding of a FOLDED graph, as `fold` takes it; converters follow from the rest."""
     return {
         n.name: {key: getattr(n.folded, key) for key in _OF_IMPL} | coding_of(n)
@@ -196,7 +196,7 @@ def folding_of(graph: Graph) -> dict[str, dict[str, Any]]:
     }
 
 
-def _unknown(graph: Graph, folding: Mapping[str, Any]) -> list[str]:
+def _unknown(graph: Graph, folding: Mapping[str, object]) -> list[str]:
     """Return a problem for each name or key that does not exist."""
     names = [n.name for n in graph.nodes]
     problems = []

@@ -12,9 +12,8 @@ Where block memory, slices or flip-flops do not suffice, their price is raised u
 
 from collections.abc import Mapping
 from dataclasses import astuple, dataclass
-from typing import Any
 
-from ..ir import INPUT, Graph
+from ..ir import INPUT, Folding, Graph, Operator
 from ..parts.devices import Part
 from ..parts.memories import LUTS_OF_HALF
 from ..resources.estimate import Resources, fifo_resources
@@ -77,6 +76,13 @@ class Prices:
         return Prices(*((a + b) / 2 for a, b in pairs))
 
 
+Lanes = tuple[tuple[str, int], ...]
+"""Open edges, and the lanes with which each is written."""
+
+Options = dict[int, list[tuple[Option, Resources]]]
+"""The cheapest options of a node, by their input lanes."""
+
+
 @dataclass(frozen=True)
 class Chain:
     """The cheapest foldings of the nodes so far, as a chain back to the first node."""
@@ -88,9 +94,7 @@ class Chain:
     option: Option | None = None
 
 
-def all_choices(
-    graph: Graph, part: Part | None, folding: Mapping[str, Mapping[str, Any]]
-) -> dict[str, Choices]:
+def all_choices(graph: Graph, part: Part | None, folding: Folding) -> dict[str, Choices]:
     """Return the choices of every node, by name, in cells of ``part``'s family.
 
     ``folding``: what is settled already. Choices keep what they compute, for several searches.
@@ -129,8 +133,8 @@ class Search:
 
     def _cheapest(self, interval: int) -> Chain | None:
         starts = (Prices.usual(self.part), Prices())
-        found = (self._affordable(interval, prices) for prices in starts)
-        return next((chain for chain in found if chain is not None), None)
+        chains = (self._affordable(interval, prices) for prices in starts)
+        return next((chain for chain in chains if chain is not None), None)
 
     def _affordable(self, interval: int, prices: Prices) -> Chain | None:
         """Return the cheapest folding that fits, at ``prices`` or what they must be raised to."""
@@ -171,10 +175,10 @@ class Search:
 
         States are the lanes of the open edges.
         """
-        states: dict[tuple[tuple[str, int], ...], Chain] = {(): Chain(0.0, Resources())}
+        states: dict[Lanes, Chain] = {(): Chain(0.0, Resources())}
         for node in self.graph.nodes:
             options = self._best_options(node.name, interval, prices)
-            entries: dict[tuple[Any, int], Chain] = {}
+            entries: dict[tuple[Lanes, int], Chain] = {}
             for state, chain in states.items():
                 rest = tuple(e for e in state if e[0] not in self._closes[node.name])
                 lanes = dict(state)
@@ -185,11 +189,15 @@ class Search:
         return min(states.values(), key=lambda f: f.price)
 
     def _leave(
-        self, node: Any, options: Any, entries: dict[tuple[Any, int], Chain], prices: Prices
-    ) -> dict[Any, Chain]:
-        """Return the states behind a node."""
+        self,
+        node: Operator,
+        options: Options,
+        entries: dict[tuple[Lanes, int], Chain],
+        prices: Prices,
+    ) -> dict[Lanes, Chain]:
+        """Return the states after a node, for the edges that are then open."""
         open_edges = [e for e in node.outputs if e in self._read]
-        states: dict[Any, Chain] = {}
+        states: dict[Lanes, Chain] = {}
         for (rest, lanes_in), chain in entries.items():
             for option, own in options[lanes_in]:
                 r = own + _fifos(node, option.lanes_out)
@@ -203,9 +211,7 @@ class Search:
             states = dict(kept)
         return states
 
-    def _best_options(
-        self, name: str, interval: int, prices: Prices
-    ) -> dict[int, list[tuple[Option, Resources]]]:
+    def _best_options(self, name: str, interval: int, prices: Prices) -> Options:
         """Return the cheapest option for each pair of input and output lanes, by input lanes."""
         choices = self.choices[name]
         best: dict[tuple[int, int], tuple[float, Option, Resources]] = {}
@@ -214,12 +220,12 @@ class Search:
             key, price = (o.lanes_in, o.lanes_out), prices.of(r)
             if key not in best or price < best[key][0]:
                 best[key] = (price, o, r)
-        out: dict[int, list[tuple[Option, Resources]]] = {}
+        out: Options = {}
         for (lanes_in, _), (_, o, r) in sorted(best.items(), key=lambda item: item[0]):
             out.setdefault(lanes_in, []).append((o, r))
         return out
 
-    def _arrival(self, node: Any, lanes: Mapping[str, int], lanes_in: int) -> Resources:
+    def _arrival(self, node: Operator, lanes: Mapping[str, int], lanes_in: int) -> Resources:
         """Return the converters in front of a node with their FIFOs; the input edge needs none."""
         total = Resources()
         for edge, operand in zip(node.inputs, node.operands, strict=True):
@@ -231,11 +237,17 @@ class Search:
         return total
 
 
-def _keep(entries: dict[Any, Chain], key: Any, chain: Chain, price: float, r: Resources) -> None:
+def _keep(
+    entries: dict[tuple[Lanes, int], Chain],
+    key: tuple[Lanes, int],
+    chain: Chain,
+    price: float,
+    r: Resources,
+) -> None:
     known = entries.get(key)
     if known is None or price < known.price:
         entries[key] = Chain(price, chain.resources + r, chain)
 
 
-def _fifos(node: Any, lanes: int) -> Resources:
+def _fifos(node: Operator, lanes: int) -> Resources:
     return sum((fifo_resources(lanes * t.type.bits, SLOTS) for t in node.results), Resources())

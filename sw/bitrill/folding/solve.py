@@ -6,10 +6,9 @@ The search itself is in `bitrill.folding.search`; here are its question, its ans
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
 from fractions import Fraction
-from typing import Any
 
 from ..errors import FitError, SpecError
-from ..ir import Graph, Stage, verify
+from ..ir import Folding, Graph, Stage, verify
 from ..ops import MatVec
 from ..ops.units import Select, Unit
 from ..parts.devices import Part
@@ -30,14 +29,14 @@ class Solution:
     are multiplied all the same, and how many LUTs more lanes that choose would take.
     """
 
-    folding: Mapping[str, Mapping[str, Any]]
+    folding: Folding
     interval: int
     resources: Resources
     limits: tuple[str, ...]
     faster: tuple[int, Resources] | None = None
     zeros: Mapping[str, int] = field(default_factory=dict)
 
-    def to_json(self) -> dict[str, Any]:
+    def to_json(self) -> dict[str, object]:
         """What ``compile --json`` says of it; resources are predicted, ``error``: how well."""
         faster = self.faster
         return {
@@ -80,7 +79,7 @@ def solve(
     clock_hz: Fraction | int,
     fps: Fraction | int | float | None = None,
     part: Part | None = None,
-    folding: Mapping[str, Mapping[str, Any]] | None = None,
+    folding: Folding | None = None,
     interval: int | None = None,
     slower: bool = False,
     choices: Mapping[str, Choices] | None = None,

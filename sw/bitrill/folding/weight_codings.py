@@ -4,13 +4,12 @@ It is the cheapest one that holds them, or the one that the folding names.
 """
 
 from collections.abc import Mapping
-from typing import Any
 
 import numpy as np
 
 from ..arith.products import lane_cost
 from ..errors import SpecError
-from ..ir import CODINGS, Coding, Graph, IntType, Operator
+from ..ir import CODINGS, Choice, Coding, Folding, Graph, IntType, Operator
 from ..ops import Depthwise, MatVec
 from ..ops.units import coding_matters
 
@@ -19,7 +18,7 @@ KEY = "coding"
 
 
 def choose_codings(
-    graph: Graph, folding: Mapping[str, Any], style: str = "folded"
+    graph: Graph, folding: Mapping[str, object], style: str = "folded"
 ) -> tuple[Graph, list[str]]:
     """``graph`` with the coding that ``folding`` names for each matrix, else the cheapest.
 
@@ -41,8 +40,8 @@ def choose_codings(
 
 
 def settle_codings(
-    graph: Graph, folding: Mapping[str, Mapping[str, Any]]
-) -> tuple[Graph, dict[str, dict[str, Any]], dict[str, dict[str, str]]]:
+    graph: Graph, folding: Folding
+) -> tuple[Graph, dict[str, dict[str, object]], dict[str, dict[str, str]]]:
     """``graph`` with the codings of a correct ``folding``, the rest of it, and the codings alone.
 
     Both parts of the folding are foldings, by node and key.
@@ -55,7 +54,7 @@ def settle_codings(
     return graph, rest, {n.name: coding_of(n) for n in graph.nodes}
 
 
-def _with_coding(node: Operator, choices: Mapping[str, Any]) -> Operator:
+def _with_coding(node: Operator, choices: Choice) -> Operator:
     """The node with the coding that its ``choices`` name, else the cheapest.
 
     In styles ``unrolled``, ``runtime`` and ``streamed`` and for other multipliers than LUTs weights

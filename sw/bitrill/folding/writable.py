@@ -15,7 +15,7 @@ from ..ops.units import free_styles
 from ..passes.rebuild import readers, rebuild
 
 
-def free_weights(graph: Graph, folding: Mapping[str, Any], style: Style) -> Graph:
+def free_weights(graph: Graph, folding: Mapping[str, object], style: Style) -> Graph:
     """Return ``graph`` with free weights in matrices that are to be ``runtime`` or ``streamed``.
 
     `style_of` tells which are. Integers become all those of their bits, accumulators and all that
@@ -48,7 +48,7 @@ def free_weights(graph: Graph, folding: Mapping[str, Any], style: Style) -> Grap
 
 
 def changeable(
-    graph: Graph, folding: Mapping[str, Any], style: Style, like: Graph | None
+    graph: Graph, folding: Mapping[str, object], style: Style, like: Graph | None
 ) -> set[str]:
     """Return the nodes of an unfolded ``graph`` whose constants may become others.
 
@@ -60,13 +60,13 @@ def changeable(
     return {name for name, s in named.items() if style in free_styles() or s in free_styles()}
 
 
-def is_wired(node: Operator, folding: Mapping[str, Any], style: Style) -> bool:
+def is_wired(node: Operator, folding: Mapping[str, object], style: Style) -> bool:
     """Whether a node is to be a matrix whose weights are part of its logic."""
     chosen = style_of(node, folding, style)
     return isinstance(node, MatVec) and chosen in STYLES and not node.unit_of(chosen).takes_lanes
 
 
-def style_of(node: Operator, folding: Mapping[str, Any], style: Style) -> Any:
+def style_of(node: Operator, folding: Mapping[str, object], style: Style) -> Any:
     """Return a node's style by ``folding``, else ``style`` where its weights can then be free."""
     chosen = folding.get(node.name)
     chosen = chosen.get("style") if isinstance(chosen, Mapping) else None

@@ -6,7 +6,7 @@ from .coding import CODINGS, Coding, Planes, Values
 from .even_lanes import INTERVAL, Buffered, EvenLanes, Joined, divisors
 from .graph import INPUT, Graph, Stage, verify
 from .host import HostAttribute, HostFunction, Output, Segment
-from .impl import Choice, Cost, Impl, Memory, Multiply, Primitives, Style, Work
+from .impl import Choice, Cost, Folding, Impl, Memory, Multiply, Primitives, Style, Work
 from .interface import USED_ONLY, InputQuantizer, Sink, Source, raw_numbers
 from .operator import Operator
 from .parameters import (
@@ -46,6 +46,7 @@ __all__ = [
     "Coefficients",
     "Cost",
     "EvenLanes",
+    "Folding",
     "Function",
     "Graph",
     "HostAttribute",

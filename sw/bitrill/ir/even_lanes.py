@@ -7,7 +7,6 @@ foldings.
 from abc import abstractmethod
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 
@@ -86,7 +85,7 @@ class EvenLanes(Operator, abstract=True):
         if self.block_choice:
             yield Impl(pe=lanes, simd=lanes, memory="block")
 
-    def completed(self, chosen: Choice, default: Impl) -> dict[str, Any]:
+    def completed(self, chosen: Choice, default: Impl) -> Choice:
         """SIMD follows PE where only PE is chosen."""
         return {"simd": chosen["pe"], **chosen} if "pe" in chosen else dict(chosen)
 

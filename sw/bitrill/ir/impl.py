@@ -23,7 +23,10 @@ Primitives = Literal["portable", "xc7", "ecp5", "ice40", "gowin"]
 Multiply = Literal["lut", "serial", "dsp", "select"]
 
 Choice = Mapping[str, Any]
-"""What a folding file says of one node, by the names of `Impl`."""
+"""What a folding file says about one node, by the names of `Impl`'s fields."""
+
+Folding = Mapping[str, Choice]
+"""What a folding file says, by the names of the nodes."""
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -9,7 +9,7 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
-from typing import Any, ClassVar, NoReturn
+from typing import Any, ClassVar, NoReturn, Self
 
 import numpy as np
 
@@ -78,7 +78,7 @@ class Operator(ABC):
     takes_codes: ClassVar[bool] = False
     """Whether it takes logarithmic codes as they are; the importer gives others the integers."""
 
-    def __init_subclass__(cls, *, abstract: bool = False, **arguments: Any) -> None:
+    def __init_subclass__(cls, *, abstract: bool = False, **arguments: object) -> None:
         super().__init_subclass__(**arguments)
         # `dataclass` would give each subclass a repr that prints all its weights
         cls.__repr__ = Operator.__repr__
@@ -142,7 +142,7 @@ class Operator(ABC):
             raise SpecError(f"{self.name} must be folded (impl set) for this, and is not")
         return self.impl
 
-    def replace(self, **changes: Any) -> Any:
+    def replace(self, **changes: Any) -> Self:
         """A copy with some fields changed."""
         return replace(self, **changes)
 
@@ -219,11 +219,11 @@ class Operator(ABC):
     def foldings(self, fixed: Choice) -> Iterator[Impl]:
         """Every folding that the search may choose from; ``fixed`` is settled already."""
 
-    def carried(self, fixed: Choice) -> dict[str, Any]:
+    def carried(self, fixed: Choice) -> Choice:
         """The settled choices that hold for all of `foldings`, with what they need."""
         return {key: fixed[key] for key in ("primitives", "levels", "multiply") if key in fixed}
 
-    def completed(self, chosen: Choice, default: Impl) -> dict[str, Any]:
+    def completed(self, chosen: Choice, default: Impl) -> Choice:
         """``chosen`` with what follows from it, before ``default`` fills in the rest."""
         return dict(chosen)
 

@@ -3,16 +3,21 @@
 from __future__ import annotations
 
 import copy
-from typing import Any
+from typing import TypeVar
 
 import numpy as np
+from numpy.typing import ArrayLike, DTypeLike
 
 from ..errors import SpecError
 from .impl import Impl
 from .operator import Operator
 
+Op = TypeVar("Op", bound=Operator)
 
-def frozen_array(value: Any, *, name: str, ndim: int, dtype: Any = np.int64) -> np.ndarray:
+
+def frozen_array(
+    value: ArrayLike, *, name: str, ndim: int, dtype: DTypeLike = np.int64
+) -> np.ndarray:
     """``value`` as a read-only C-ordered array; integers only, unless ``dtype`` is bool."""
     given = np.asarray(value)
     if given.dtype.kind not in "iub":
@@ -24,7 +29,7 @@ def frozen_array(value: Any, *, name: str, ndim: int, dtype: Any = np.int64) -> 
     return out
 
 
-def unchecked(op: Operator, impl: Impl) -> Any:
+def unchecked(op: Op, impl: Impl) -> Op:
     """Return a copy of ``op`` at a legal ``impl``; nothing is copied or checked again.
 
     Only for operators that cache nothing that follows from ``impl``.
@@ -34,7 +39,7 @@ def unchecked(op: Operator, impl: Impl) -> Any:
     return twin
 
 
-def freeze(op: Operator, field: str, *, ndim: int, dtype: Any = np.int64) -> np.ndarray:
+def freeze(op: Operator, field: str, *, ndim: int, dtype: DTypeLike = np.int64) -> np.ndarray:
     """Make an array parameter of ``op`` read-only, as `frozen_array` does, and return it."""
     array = frozen_array(getattr(op, field), name=f"{op.name}: {field}", ndim=ndim, dtype=dtype)
     object.__setattr__(op, field, array)

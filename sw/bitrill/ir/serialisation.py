@@ -10,6 +10,7 @@ import io
 import json
 import zipfile
 import zlib
+from collections.abc import Mapping
 from enum import Enum
 from fractions import Fraction
 from pathlib import Path
@@ -66,7 +67,7 @@ _PARTS: dict[str, type] = {
 }
 
 
-def to_parts(graph: Graph) -> tuple[dict[str, Any], dict[str, np.ndarray]]:
+def to_parts(graph: Graph) -> tuple[dict[str, object], dict[str, np.ndarray]]:
     """``(json value, arrays)`` of a graph."""
     arrays: dict[str, np.ndarray] = {}
     return {"schema": SCHEMA, "graph": _encode(graph, "", arrays)}, arrays
@@ -121,7 +122,7 @@ def load(folder: Path) -> Graph:
     return graph
 
 
-def _digest(value: dict[str, Any], arrays: dict[str, np.ndarray]) -> str:
+def _digest(value: Mapping[str, object], arrays: dict[str, np.ndarray]) -> str:
     sha = hashlib.sha256(json.dumps(value, sort_keys=True).encode())
     for name in sorted(arrays):
         a = np.ascontiguousarray(arrays[name])
@@ -130,7 +131,7 @@ def _digest(value: dict[str, Any], arrays: dict[str, np.ndarray]) -> str:
     return sha.hexdigest()
 
 
-def _encode(value: Any, path: str, arrays: dict[str, np.ndarray]) -> Any:
+def _encode(value: Any, path: str, arrays: dict[str, np.ndarray]) -> object:
     if value is None or isinstance(value, bool | int | str):
         return value
     if isinstance(value, np.ndarray):
@@ -149,7 +150,7 @@ def _encode(value: Any, path: str, arrays: dict[str, np.ndarray]) -> Any:
     if isinstance(value, dict):
         return {"map": {k: _encode(v, f"{path}.{k}", arrays) for k, v in sorted(value.items())}}
     if isinstance(value, (operator.Operator, *_PARTS.values())):
-        out: dict[str, Any] = {"class": type(value).__name__}
+        out: dict[str, object] = {"class": type(value).__name__}
         here = value.name if isinstance(value, operator.Operator) else path
         for f in dataclasses.fields(value):
             if f.metadata == interface.USED_ONLY and getattr(value, f.name) == f.default:
@@ -168,7 +169,7 @@ def _narrowest(a: np.ndarray) -> np.ndarray:
     return np.ascontiguousarray(a.astype(np.result_type(*ends)))
 
 
-def _decode(value: Any, arrays: dict[str, np.ndarray]) -> Any:
+def _decode(value: object, arrays: dict[str, np.ndarray]) -> Any:
     if isinstance(value, list):
         return tuple(_decode(v, arrays) for v in value)
     if not isinstance(value, dict):

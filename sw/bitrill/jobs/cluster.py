@@ -12,12 +12,15 @@ import re
 import warnings
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
-from typing import Any
+from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
 from ..errors import SpecError, ToolError
 from ..progress import Progress, silent
 from .executor import Job, R, S, T
+
+if TYPE_CHECKING:
+    from distributed import Client, Future
 
 LOG = logging.getLogger("bitrill.jobs")
 
@@ -58,7 +61,7 @@ class Cluster:
             with suppress(Exception):  # the scheduler may be gone
                 self.client.cancel([common, *numbers], force=True)
 
-    def _result(self, future: Any, item: object) -> Any:
+    def _result(self, future: Future, item: object) -> Any:
         """Return a task's result; what the cluster did wrong becomes a `ToolError`."""
         from distributed import KilledWorker
         from distributed.client import FutureCancelledError
@@ -110,7 +113,7 @@ def connected(address: str) -> Iterator[Cluster]:
             client.close(timeout=1)
 
 
-def _client(make: Any, address: str) -> Any:
+def _client(make: type[Client], address: str) -> Client:
     """Return a client of a scheduler that has a worker."""
     try:
         client = make(address, timeout=ANSWER_SECONDS, set_as_default=False)
@@ -155,9 +158,9 @@ def _quiet() -> Iterator[None]:
         log.setLevel(former)
 
 
-def _same(shared: Any) -> Any:
+def _same(shared: S) -> S:
     return shared
 
 
-def _call(job: Any, shared: Any, item: Any) -> Any:
+def _call(job: Job[S, T, R], shared: S, item: T) -> R:
     return job(shared, item, silent)

@@ -16,7 +16,7 @@ import sys
 from collections import Counter, deque
 from collections.abc import Iterator, Sequence
 from contextlib import suppress
-from typing import Any
+from typing import Generic
 
 from .. import processes
 from ..errors import ToolError
@@ -82,7 +82,7 @@ class Pool:
     def run(
         self, job: Job[S, T, R], shared: S, items: Sequence[T], progress: Progress
     ) -> Iterator[tuple[int, R]]:
-        run = _Run(pack((job, shared)), items, progress)
+        run: _Run[T, R] = _Run(pack((job, shared)), items, progress)
         try:
             run.start(min(self.workers, len(items)))
             yield from run.results()
@@ -90,10 +90,10 @@ class Pool:
             run.end()
 
 
-class _Run:
+class _Run(Generic[T, R]):
     """One list of items on its way through the workers."""
 
-    def __init__(self, head: bytes, items: Sequence[Any], progress: Progress):
+    def __init__(self, head: bytes, items: Sequence[T], progress: Progress):
         self.head, self.items, self.progress = head, items, progress
         self.waiting = deque(range(len(items)))
         self.deaths: Counter[int] = Counter()
@@ -111,7 +111,7 @@ class _Run:
             worker.send(self.head)
             self._next(worker)
 
-    def results(self) -> Iterator[tuple[int, Any]]:
+    def results(self) -> Iterator[tuple[int, R]]:
         """Yield results until every item is done."""
         missing = len(self.items)
         while missing:
@@ -136,7 +136,7 @@ class _Run:
         if worker.item is not None:
             worker.send(pack((worker.item, self.items[worker.item])))
 
-    def _read(self, worker: _Worker) -> tuple[int, Any] | None:
+    def _read(self, worker: _Worker) -> tuple[int, R] | None:
         """Read one message; return the number and the result of an item that is done."""
         try:
             kind, *values = read(worker.answers)

@@ -16,14 +16,21 @@ import sys
 import threading
 import time
 import traceback
-from typing import Any, BinaryIO
+from typing import Any, BinaryIO, Protocol
 
 from .. import processes
+from .executor import Job, R, S, T
 
 LENGTH = struct.Struct("<Q")
 
 PROGRESS_SECONDS = 0.2
 """Least time between two messages about the same step."""
+
+
+class Readable(Protocol):
+    """A stream of bytes; ``read`` may return fewer than asked for."""
+
+    def read(self, size: int, /) -> bytes | None: ...
 
 
 def pack(message: object) -> bytes:
@@ -32,13 +39,13 @@ def pack(message: object) -> bytes:
     return LENGTH.pack(len(data)) + data
 
 
-def read(stream: Any) -> Any:
+def read(stream: Readable) -> Any:
     """Read a message; raises `EOFError` where the stream ends, in the middle of one too."""
     (size,) = LENGTH.unpack(_exactly(stream, LENGTH.size))
     return pickle.loads(_exactly(stream, size))
 
 
-def _exactly(stream: Any, size: int) -> bytes:
+def _exactly(stream: Readable, size: int) -> bytes:
     parts = []
     while size:
         part = stream.read(size)  # of a pipe without a buffer, what there is
@@ -55,7 +62,7 @@ def main() -> None:
     os.dup2(2, 1)  # what libraries print is no answer
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # the parent decides
     signal.signal(signal.SIGTERM, lambda *_: processes.interrupt())
-    inbox: queue.SimpleQueue[Any] = queue.SimpleQueue()
+    inbox: queue.SimpleQueue[tuple[Any, Any]] = queue.SimpleQueue()
     threading.Thread(target=_listen, args=(sys.stdin.buffer, inbox), daemon=True).start()
     try:
         job, shared = inbox.get()
@@ -70,7 +77,7 @@ def main() -> None:
         os._exit(1)  # the listener may hold stdin
 
 
-def _listen(stream: BinaryIO, inbox: queue.SimpleQueue[Any]) -> None:
+def _listen(stream: BinaryIO, inbox: queue.SimpleQueue[tuple[Any, Any]]) -> None:
     """Hand messages on; end the process when there will be no more."""
     try:
         while True:
@@ -86,7 +93,7 @@ def _unreadable(error: Exception, item: object, progress: object) -> None:
     raise error
 
 
-def _answer(job: Any, shared: Any, number: int, item: Any, answers: BinaryIO) -> bytes:
+def _answer(job: Job[S, T, R], shared: S, number: int, item: T, answers: BinaryIO) -> bytes:
     last, when = "", 0.0
 
     def progress(what: str, done: int, total: int) -> None:

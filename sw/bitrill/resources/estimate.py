@@ -11,7 +11,6 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
-from typing import Any
 
 from ..errors import SpecError, StageError
 from ..ir import Coefficients, Graph, Operator, Stage, Structure, is_deep
@@ -170,13 +169,15 @@ def accuracy() -> str:
     )
 
 
-def errors(rows: Sequence[Mapping[str, Any]], predicted: Sequence[Resources]) -> dict[str, Any]:
+def errors(
+    rows: Sequence[Mapping[str, int]], predicted: Sequence[Resources]
+) -> dict[str, dict[str, float]]:
     """Return the errors of predictions against the measured ``rows``, for each figure.
 
     These are the largest and mean relative error of units above `ABSOLUTE` / `RELATIVE`, and the
     number of rows outside the bounds.
     """
-    out: dict[str, Any] = {}
+    out: dict[str, dict[str, float]] = {}
     for figure in ("lcs", "ff"):
         pairs = [(r[figure], getattr(p, figure)) for r, p in zip(rows, predicted, strict=True)]
         large = [abs(p - m) / m for m, p in pairs if m * RELATIVE > ABSOLUTE]

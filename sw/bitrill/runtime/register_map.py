@@ -12,7 +12,6 @@ An operator tells what the bits of its tables are (`bitrill.ir.operator.Operator
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 
@@ -129,7 +128,7 @@ def writes(op: Operator, window: Window) -> Iterator[tuple[int, int]]:
             yield from ((base + REGISTER_BYTES * k, v) for k, v in enumerate(row))
 
 
-def to_json(graph: Graph) -> dict[str, Any]:
+def to_json(graph: Graph) -> dict[str, object]:
     """Return ``registers.json`` of a build: the map, and all that is needed to fill it."""
     windows = register_map(graph)
     return {
@@ -150,7 +149,7 @@ def to_json(graph: Graph) -> dict[str, Any]:
     }
 
 
-def _described(table: Table, b: Block) -> dict[str, Any]:
+def _described(table: Table, b: Block) -> dict[str, object]:
     """Return a block, the axes of its bits, outermost first, and what else its operator tells."""
     return {
         "table": b.table,

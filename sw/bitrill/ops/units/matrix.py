@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from functools import cached_property
 from itertools import product
-from typing import Any, ClassVar, Self, cast
+from typing import ClassVar, Self, cast
 
 import numpy as np
 
@@ -169,12 +169,12 @@ class Matrix(Operator, abstract=True):
         folded = self.unit_of("folded", settled)
         return [folded, *(u for u in units if u.multiply == settled and u.style != folded.style)]
 
-    def carried(self, fixed: Choice) -> dict[str, Any]:
+    def carried(self, fixed: Choice) -> Choice:
         carried = super().carried(fixed)
         cells = self.unit_of("folded", carried.get("multiply", "lut")).primitives
         return carried if cells is None else {"primitives": cells, **carried}
 
-    def completed(self, chosen: Choice, default: Impl) -> dict[str, Any]:
+    def completed(self, chosen: Choice, default: Impl) -> Choice:
         """Memory follows from the lanes, and primitives from the unit."""
         if not self.unit_of(default.style).takes_lanes:
             return dict(chosen)

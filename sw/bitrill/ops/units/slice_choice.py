@@ -3,7 +3,6 @@
 from abc import abstractmethod
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
-from typing import Any
 
 from ...arith.dsp_packing import SLICES
 from ...ir import Choice, EvenLanes, Impl
@@ -28,7 +27,7 @@ class SliceChoice(EvenLanes, abstract=True):
             if "multiply" not in fixed and family.cells and self.slices:
                 yield replace(impl, multiply="dsp")
 
-    def completed(self, chosen: Choice, default: Impl) -> dict[str, Any]:
+    def completed(self, chosen: Choice, default: Impl) -> Choice:
         """Slices are cells of the 7 series."""
         cells = {"primitives": SLICES} if replace(default, **chosen).in_slices else {}
         portable = family_of(default.primitives).portable
