@@ -15,7 +15,6 @@ import numpy as np
 import tensorly
 import torch
 from tensorly.decomposition import parafac, partial_tucker
-from tensorly.tenalg import multi_mode_dot
 from torch import Tensor, nn
 
 Layers = list[nn.Module]
@@ -104,7 +103,7 @@ def btd(layer: nn.Conv2d, ranks: tuple[int, ...]) -> Layers:
         for k in range(blocks):
             rest = weight - parts.sum(0) + parts[k]
             factors, _ = partial_tucker(rest, rank=[n_out, n_in], modes=[0, 1], n_iter_max=20)
-            part = multi_mode_dot(factors[0], factors[1], modes=[0, 1])
+            part = np.einsum("oiyx,no,ci->ncyx", factors[0], *factors[1])
             if not sweep or ((rest - part) ** 2).sum() < ((rest - parts[k]) ** 2).sum():
                 kept[k], parts[k] = factors, part
     cores = np.concatenate([core for core, _ in kept])
