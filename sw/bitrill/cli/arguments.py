@@ -335,6 +335,7 @@ _EXPORT_IP = (
 )
 _REPORT = (
     argument("source", metavar="BUILD", help="the folder that compile wrote"),
+    argument("--diff", metavar="OLD", help="an earlier build: show what has changed since"),
     argument("--data", metavar="DATA", help=f"labelled frames to classify: {_NAMED}"),
     argument("--samples", type=whole, metavar="N", help="only the first N frames; default: all"),
     argument(

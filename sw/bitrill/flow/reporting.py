@@ -1,9 +1,10 @@
-"""The verb `report`: one HTML file that shows a build."""
+"""The verb `report`: one HTML file that shows a build, or what changed between two."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from .. import __version__
 from ..errors import SpecError
@@ -17,6 +18,10 @@ from .extras import Progress, extra, logged
 from .result import Json, Result
 from .steps import ASSUMED_MHZ
 from .verifying import decisions
+
+if TYPE_CHECKING:
+    from ..report.answers import Answers
+    from ..report.build_page import BuildPage
 
 SHOWN = "report.html"
 """Name of the file if none is given, in the folder that is shown."""
@@ -40,6 +45,7 @@ class Reported(Result):
 def report(
     source: BuildLike,
     *,
+    diff: BuildLike | None = None,
     data: str | None = None,
     samples: int | None = None,
     clock_mhz: float = ASSUMED_MHZ,
@@ -48,7 +54,8 @@ def report(
 ) -> Reported:
     """Write a page that shows a build: one HTML file, readable offline.
 
-    ``source``: a build or its folder; ``data``: a labelled data set, whose first ``samples`` frames
+    ``source``: a build or its folder; ``diff``: an earlier one, for a page of what has changed
+    since; ``data``: a labelled data set, whose first ``samples`` frames
     are classified (all if None); ``clock_mhz``: clock of rates and latencies; ``out``: the file,
     ``report.html`` in the build if None. Raises `SpecError` for data without labels.
     """
@@ -59,15 +66,25 @@ def report(
     with extra("report", "report"):
         from ..report import page  # noqa: F401
     build = open_build(source)
-    html = _build_page(build, data, samples, clock_mhz, progress)
+    before = None if diff is None else open_build(diff)
+    made = _page(build, data, samples, clock_mhz, progress)
+    shows, html = build.graph.name, ""
+    if before is None:
+        html = made.html()
+    else:
+        from ..report.diff_page import DiffPage
+
+        names = (before.folder.resolve().name, build.folder.resolve().name)
+        html = DiffPage(_page(before, data, samples, clock_mhz, progress), made, names).html()
+        shows = f"{names[0]} to {names[1]}"
     file = build.folder / SHOWN if out is None else Path(out)
     write_text(file, html)
-    return Reported(file, build.graph.name, len(html.encode()))
+    return Reported(file, shows, len(html.encode()))
 
 
-def _build_page(
+def _page(
     build: Build, data: str | None, samples: int | None, clock_mhz: float, progress: Progress
-) -> str:
+) -> BuildPage:
     from ..report.build_page import Board, BuildPage
 
     answers = None if data is None else _answers(build.graph, data, samples, progress)
@@ -77,7 +94,7 @@ def _build_page(
         Board(r.board, r.fits, fit_in_words(r), r.core, r.system, r.limit, r.clock_mhz)
         for r in found
     )
-    page = BuildPage(
+    return BuildPage(
         build.graph,
         build.predicted,
         clock_mhz,
@@ -86,10 +103,9 @@ def _build_page(
         tuple(rows),
         answers,
     )
-    return page.html()
 
 
-def _answers(graph: Graph, data: str, samples: int | None, progress: Progress):
+def _answers(graph: Graph, data: str, samples: int | None, progress: Progress) -> Answers:
     from ..report.answers import Answers
 
     chosen = samples_of(graph, data, samples, 0, progress)
