@@ -11,6 +11,7 @@ from ..driver.messages import AROUND, IDENTITY
 from .decision import decision
 from .edge import Edge, Layout
 from .numbers import numbers
+from .outputs import outputs
 from .quantizing import quantizing
 
 PREFIX = "bitrill"
@@ -34,6 +35,7 @@ def sources(spec: Mapping[str, Any], prefix: str = PREFIX) -> dict[str, str]:
         )
     into, out = Edge.of(spec["input"]), Edge.of(spec["output"])
     q = spec["input"]["quantizer"]
+    declared, defined = outputs(spec["output"])
     values = {
         **_network(spec, into, out),
         **_edge("in", into),
@@ -42,14 +44,14 @@ def sources(spec: Mapping[str, Any], prefix: str = PREFIX) -> dict[str, str]:
         "quantize_h": _template("quantize.h") if q else "",
         "in_what": "an integer of the first quantizer" if q else "an integer of an image",
         "reply": max(out.frame + 4, IDENTITY.size) + AROUND,
-        "outputs_h": "",
+        "outputs_h": declared,
         "links_h": "".join(_template(f"{link}.h") for link in LINKS),
     }
     body = filled(_template("values.c"), values)
     if q:
         body += "".join(filled(_template("quantize.c"), values | t) for t in quantizing(q, into))
     body += numbers(spec["output"]) + decision(spec["output"])[1]
-    body += "".join(_template(f"{link}.c") for link in LINKS)
+    body += defined + "".join(_template(f"{link}.c") for link in LINKS)
     files = {"h": filled(_template("driver.h"), values), "c": _template("head.c") + body}
     return {f"{prefix}.{end}": _renamed(text, prefix) for end, text in files.items()}
 

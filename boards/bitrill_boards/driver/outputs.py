@@ -7,6 +7,7 @@ cast to the model's element type.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
@@ -47,20 +48,10 @@ class Outputs:
         if unknown:
             raise DriverError(f"this driver has no function {', '.join(unknown)}: build again")
         self._functions = [
-            (
-                FUNCTIONS[f["op"]],
-                f["inputs"],
-                {k: _attribute(v) for k, v in f["attributes"].items()},
-            )
+            (FUNCTIONS[f["op"]], f["inputs"], {k: attribute(v) for k, v in f["attributes"].items()})
             for f in spec.get("functions", [])
         ]
-        plain = "float32" if spec["scale"] else "int64"
-        named = spec.get("outputs") or [
-            {"name": "output", "shape": spec["shape"], "dtype": plain, "value": 0}
-        ]
-        self._outputs = [
-            (o["name"], tuple(o["shape"]), np.dtype(o["dtype"]), o["value"]) for o in named
-        ]
+        self._outputs = described(spec)
         self._size = sum(p.size for p in self._segments)
 
     def of(self, y: np.ndarray) -> dict[str, np.ndarray]:
@@ -89,7 +80,15 @@ class Outputs:
         return values
 
 
-def _attribute(value: object) -> object:
+def described(spec: Mapping[str, Any]) -> list[tuple[str, tuple[int, ...], np.dtype, int]]:
+    """Return name, shape, type and number of the value of each output."""
+    plain = "float32" if spec["scale"] else "int64"
+    only = {"name": "output", "shape": spec["shape"], "dtype": plain, "value": 0}
+    named = spec.get("outputs") or [only]
+    return [(o["name"], tuple(o["shape"]), np.dtype(o["dtype"]), o["value"]) for o in named]
+
+
+def attribute(value: object) -> Any:
     """Return an attribute as a function expects it; JSON objects are arrays of numbers."""
     if not isinstance(value, dict):
         return value
