@@ -85,10 +85,10 @@ def test_checkpoints_are_readable_and_in_order(tmp_path):
         "02_drop_channels",
         "03_turn_polarity",
         "04_narrow_widths",
-        "05_add_argmax",
-        "06_insert_forks",
-        "07_fold",
-        "08_set_depths",
+        "06_add_argmax",
+        "07_insert_forks",
+        "08_fold",
+        "09_set_depths",
     ]
     last = tmp_path / names[-1]
     assert serialisation.digest(serialisation.load(last)) == serialisation.digest(graph)

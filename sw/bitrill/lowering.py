@@ -39,13 +39,14 @@ Folding: TypeAlias = Mapping[str, Mapping[str, object]]
 
 INTEGER: tuple[Pass, ...] = (
     to_thresholds,  # first: all others move integers only
-    # here channels go, if asked: behind thresholds, whose constants it finds, before narrowing
+    # here channels go, if asked: behind thresholds, whose constants it finds, before narrowing;
+    # then matrices are split, before rows are negated, which would make more vectors
     turn_polarity,  # before narrowing: a row may need its type's other end
     narrow_widths,  # last: it measures the values that the others leave
 )
 """Passes from IMPORTED to INTEGER."""
 
-HEAD = len(INTEGER) + 2
+HEAD = len(INTEGER) + 3
 """Number of the pass that adds decisions; after narrowing, as it ranks every value that is left."""
 
 ROUNDS = 6
@@ -63,19 +64,22 @@ def to_integer(
     *,
     top: int | None = None,
     drop: Pass | None = None,
+    split: Pass | None = None,
     checkpoints: Path | None = None,
 ) -> Graph:
     """Take a graph from IMPORTED to INTEGER; ``top``: end in the ``top`` best classes.
 
     ``drop``: the pass that takes out channels, `drop_channels`; without it each layer keeps its
-    shape, and can be compared with the model's. ``checkpoints``: a folder for the graph after each
-    pass, ``NN_pass/``. Raises `StageError` for a graph that is not IMPORTED, `UnsupportedError` for
-    a function that integers cannot compute.
+    shape, and can be compared with the model's. ``split``: the pass that cuts matrices in two,
+    `split_products`. ``checkpoints``: a folder for the graph after each pass, ``NN_pass/``. Raises
+    `StageError` for a graph that is not IMPORTED, `UnsupportedError` for a function that integers
+    cannot compute.
     """
     verify(graph, Stage.IMPORTED)
     _checkpoint(graph, checkpoints, 0, "imported")
     first, *others = INTEGER
-    passes = (first, *([] if drop is None else [drop]), *others)
+    asked = [step for step in (drop, split) if step is not None]
+    passes = (first, *asked, *others)
     graph = run_passes(graph, passes, checkpoints=checkpoints, first=1)
     if top is not None:
         head = partial(add_argmax, k=top)

@@ -111,7 +111,7 @@ def test_two_indices_swapped_are_found(shared: bool, monkeypatch: pytest.MonkeyP
     ("op", "simd", "message"),
     [
         (whole.matvec(4, 8, 2, 2), 4, "fc: a matvec with multiply 'select' must have constant"),
-        (FAULTY, 2, "fc: multiply 'select' must have a zero in each 2, 4 or 8 neighbouring"),
+        (FAULTY, 2, "fc: multiply 'select' must have a zero in each 2, 4, 8 or 16 neighbouring"),
         (FAULTY, 3, "fc: SIMD must divide 8 columns, not 3"),
         (
             FAULTY.replace(impl=None).freed(),

@@ -12,8 +12,8 @@ from functools import cached_property
 
 import numpy as np
 
-BLOCKS = (2, 4, 8)
-"""Columns of a block that are tried; past 8 inputs a multiplexer takes four LUTs a bit and more."""
+BLOCKS = (2, 4, 8, 16)
+"""Columns of a block that are tried; past 16 inputs a multiplexer takes nine LUTs a bit."""
 
 
 @dataclass(frozen=True)

@@ -11,13 +11,14 @@ from ..errors import FitError, SpecError, StorageError
 from ..exact import rational
 from ..folding.fold import folding_of
 from ..folding.solve import Solution
-from ..folding.writable import changeable
+from ..folding.writable import changeable, is_wired
 from ..ir import INTERVAL, Graph, IntType, Stage, verify
 from ..lowering import Folding, to_folded, to_integer, to_target
 from ..ops import Depthwise
 from ..ops.matvec import Matrix
 from ..parts.devices import Part
 from ..passes.drop_channels import drop_channels
+from ..passes.split_products import SUFFIX, split_products
 from ..storage import read_json
 from .compile_options import Numbers, Style
 from .extras import Progress, logged
@@ -63,13 +64,29 @@ def integers(
     fixed = changeable(graph, read_folding(folding) or {}, style, like)
     widths = None if like is None else {e: t.channels for e, t in like.edges.items()}
     drop = partial(drop_channels, fixed=fixed, widths=widths)
-    return to_integer(graph, top=top, drop=drop, checkpoints=checkpoints)
+    whole = _never_split(graph, fixed, read_folding(folding) or {}, style, like)
+    split = partial(split_products, whole=whole)
+    return to_integer(graph, top=top, drop=drop, split=split, checkpoints=checkpoints)
+
+
+def _never_split(
+    graph: Graph, fixed: set[str], folding: Folding, style: Style, like: Graph | None
+) -> set[str]:
+    """Return the layers that stay one matrix: of weights that change or lie in logic, or as before.
+
+    A matrix in logic shares sums by itself; a network like an earlier one has its layers.
+    """
+    wired = {n.name for n in graph.nodes if is_wired(n, folding, style)}
+    before = {n.name for n in like.nodes} if like is not None else set[str]()
+    own = {n.name for n in graph.nodes if like is not None and n.name + SUFFIX not in before}
+    return fixed | wired | own
 
 
 def dropped(before: Graph, after: Graph) -> dict[str, tuple[int, int]]:
     """Return channels before and after of each layer with constants that has fewer."""
     layers = [n.name for n in after.nodes if isinstance(n, Matrix | Depthwise)]
-    counts = {n: (before.edges[n].channels, after.edges[n].channels) for n in layers}
+    both = [n for n in layers if n in before.edges]
+    counts = {n: (before.edges[n].channels, after.edges[n].channels) for n in both}
     return {name: (was, now) for name, (was, now) in counts.items() if was != now}
 
 

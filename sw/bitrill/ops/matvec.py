@@ -9,7 +9,7 @@ import numpy as np
 from ..arith.accumulate import sum_plan
 from ..arith.bitserial import total_range
 from ..errors import SpecError
-from ..ir import USED_ONLY, IntType, Ranges, Table, freeze, frozen_array, product_ranges
+from ..ir import USED_ONLY, IntType, Ranges, Table, Tensor, freeze, frozen_array, product_ranges
 from .units import unit_styles, unit_ways
 from .units.matrix import Matrix, free_type, starts_table, type_note
 
@@ -137,6 +137,12 @@ class MatVec(Matrix):
             or any(not t.lo <= lo <= hi <= t.hi for lo, hi in self.spans)
         ):
             raise SpecError(f"{self.name}: spans must be {self.cols} parts of {t}")
+
+    def on(self, operands: tuple[Tensor, ...]) -> "MatVec":
+        """Return it for operands of other types that hold the same values, its spans with them."""
+        t = operands[0].type
+        spans = tuple((max(lo, t.lo), min(hi, t.hi)) for lo, hi in self.spans)
+        return self.replace(operands=operands, spans=spans)
 
     def _validate_inside(self, inside: tuple[np.ndarray, ...]) -> None:
         kept = tuple(

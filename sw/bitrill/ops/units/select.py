@@ -10,7 +10,7 @@ from ...ir import Impl, Primitives, Structure
 from .base import MatrixLike
 from .folded import Folded
 
-MUX_LUTS = {1: 0.0, 2: 0.5, 3: 1.0, 4: 1.0, 5: 2.0, 6: 2.0, 7: 2.0, 8: 2.0}
+MUX_LUTS = {1: 0.0, 2: 0.5, 3: 1.0, 4: 1.0} | {n: (n + 3) // 4 * 1.0 for n in range(5, 17)}
 """LUTs that choose one of so many bits."""
 
 
@@ -32,7 +32,7 @@ class Select(Folded, style="folded", multiply="select"):
             )
         if next(op.lane_choices.at(impl.pe, impl.simd), None) is None:
             raise SpecError(
-                f"{op.name}: multiply 'select' must have a zero in each 2, 4 or 8 neighbouring"
+                f"{op.name}: multiply 'select' must have a zero in each 2, 4, 8 or 16 neighbouring"
                 f" columns of every row, and SIMD be a multiple of these, not {impl.simd}"
             )
 
