@@ -105,9 +105,9 @@ def test_without_decisions_their_number_stays_free(tmp_path):
         "01",
         "02",
         "03",
-        "06",
         "07",
         "08",
+        "09",
     ]
 
 

@@ -92,14 +92,17 @@ class Prefix(Shared, style="prefix", multiply="lut"):
         code, lanes = self.code(op), op.folded.pe * op.folded.simd
         plan = lookup(self.weights_of(op, code))
         s.luts(multiplexers=lanes * self._luts(op, code))
-        s.flops(held=lanes * (plan.registers + code.window + 2 * WORD + bits_for(WORD)))
+        s.flops(held=lanes * (plan.registers + code.window + 3 * WORD + bits_for(WORD)))
         s.flops(held=op.folded.simd * op.x.type.bits)
         s.counters(*[self.depth(op)] * lanes)
 
     def _luts(self, op: MatrixLike, code: PrefixCode) -> float:
-        """LUTs of a lane: windows, lengths, the next place, words that move on, and weights."""
+        """LUTs of a lane: windows, lengths, the next place, words that move on, and weights.
+
+        The numbers beside the tables are those that Yosys takes (`benchmarks/shared_values.py`).
+        """
         tables = lookup(self.weights_of(op, code)).luts + lookup(self.lengths(code)).luts
-        return 2 * code.window + bits_for(WORD) + 1 + WORD + tables
+        return 4 * code.window + bits_for(WORD) + 1 + 2 * WORD + tables
 
     def _weights(self, s: Structure, op: MatrixLike) -> None:
         for _ in range(op.folded.pe * op.folded.simd):
