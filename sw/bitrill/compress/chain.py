@@ -69,7 +69,7 @@ class Row:
     seconds: float = 0.0
     notes: tuple[str, ...] = ()
     advice: tuple[str, ...] = ()
-    choices: Mapping[str, Any] = field(default_factory=dict)
+    choices: Mapping[str, object] = field(default_factory=dict)
     spread: float | None = None
 
 
@@ -162,7 +162,9 @@ class Chain:
         self.files.save(number, saved)
         write_json(self.folder / "steps.json", steps_json(self))
 
-    def _row(self, state: State, number: int, step: Step, choices: Any, seconds: float) -> Row:
+    def _row(
+        self, state: State, number: int, step: Step, choices: Mapping[str, object], seconds: float
+    ) -> Row:
         """Measure the network after a step."""
         data, module = state.data, state.module
         figures, answer = measures.size(module), self._hardware(state, number)

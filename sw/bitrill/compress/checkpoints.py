@@ -78,7 +78,7 @@ class PartKeeper:
         write_state(self.path, {**state, "about": self.about}, FORMAT)
 
 
-def _difference(theirs: Any, ours: Any, where: str = "") -> str | None:
+def _difference(theirs: object, ours: object, where: str = "") -> str | None:
     """Return the first place in which two trees of plain values differ, in words."""
     if isinstance(theirs, Mapping) and isinstance(ours, Mapping):
         for key in dict.fromkeys([*ours, *theirs]):
@@ -87,8 +87,11 @@ def _difference(theirs: Any, ours: Any, where: str = "") -> str | None:
             if fault:
                 return fault
         return None
-    listed = isinstance(theirs, list | tuple) and isinstance(ours, list | tuple)
-    if listed and len(theirs) == len(ours):
+    if (
+        isinstance(theirs, list | tuple)
+        and isinstance(ours, list | tuple)
+        and len(theirs) == len(ours)
+    ):
         pairs = enumerate(zip(theirs, ours, strict=True), 1)
         faults = (_difference(a, b, f"{where.removesuffix('s')} {k}") for k, (a, b) in pairs)
         return next((f for f in faults if f), None)

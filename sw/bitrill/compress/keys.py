@@ -30,7 +30,9 @@ def one_of(value: object, known: Sequence[str], what: str) -> str:
     raise SpecError(f"{what} must be one of {', '.join(known)}, not {value!r}{meant(value, known)}")
 
 
-def read(cls: type[T], table: object, where: str, *, beside: Sequence[str] = (), **given: Any) -> T:
+def read(
+    cls: type[T], table: object, where: str, *, beside: Sequence[str] = (), **given: object
+) -> T:
     """Make a dataclass from a table; ``given``: fields that are no keys of the table.
 
     ``beside``: keys that may stand there too, and are read elsewhere.
@@ -47,7 +49,7 @@ def read(cls: type[T], table: object, where: str, *, beside: Sequence[str] = (),
         for key in table
         if key not in every
     ]
-    values: dict[str, Any] = {}
+    values: dict[str, object] = {}
     for name, each in known.items():
         if name in table:
             values[name] = _collected(faults, table[name], hints[name], each, f"{where}.{name}")
@@ -68,7 +70,9 @@ def reasons(error: SpecError) -> list[str]:
     return list(faults) if isinstance(faults, list) else [str(error)]
 
 
-def _collected(faults: list[str], value: object, hint: Any, each: Field[Any], where: str) -> object:
+def _collected(
+    faults: list[str], value: object, hint: object, each: Field[object], where: str
+) -> object:
     try:
         return _value(value, hint, each.metadata, where)
     except SpecError as error:
@@ -76,7 +80,7 @@ def _collected(faults: list[str], value: object, hint: Any, each: Field[Any], wh
         return None
 
 
-def _value(value: object, hint: Any, bounds: Mapping[str, Any], where: str) -> object:
+def _value(value: object, hint: object, bounds: Mapping[str, float], where: str) -> object:
     origin, arguments = get_origin(hint), get_args(hint)
     if origin in (Union, UnionType):
         return _any_of(value, [a for a in arguments if a is not NoneType], bounds, where)
@@ -90,12 +94,13 @@ def _value(value: object, hint: Any, bounds: Mapping[str, Any], where: str) -> o
         if not isinstance(value, Mapping):
             raise SpecError(f"{where} must be a table, not {_shown(value)}")
         return {k: _value(v, arguments[1], bounds, f'{where}."{k}"') for k, v in value.items()}
+    assert isinstance(hint, type)
     if is_dataclass(hint):
-        return read(hint, value, where)  # pyright: ignore[reportArgumentType]
+        return read(hint, value, where)
     return _plain(value, hint, bounds, where)
 
 
-def _any_of(value: object, hints: list[Any], bounds: Mapping[str, Any], where: str) -> object:
+def _any_of(value: object, hints: list[object], bounds: Mapping[str, float], where: str) -> object:
     """Read a value that may have any of several types; the first that takes it counts."""
     faults: list[str] = []
     for hint in hints:
@@ -109,7 +114,7 @@ def _any_of(value: object, hints: list[Any], bounds: Mapping[str, Any], where: s
 _NAMES = {int: "an integer", float: "a number", str: "a text", bool: "true or false"}
 
 
-def _plain(value: object, hint: type, bounds: Mapping[str, Any], where: str) -> object:
+def _plain(value: object, hint: type, bounds: Mapping[str, float], where: str) -> object:
     fits = isinstance(value, (int, float) if hint is float else hint)
     if not fits or (isinstance(value, bool) and hint is not bool):
         raise SpecError(f"{where} must be {_NAMES[hint]}, not {_shown(value)}")

@@ -6,7 +6,7 @@ import tomllib
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, fields, replace
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import TypeVar
 
 from ..errors import SpecError, meant
 from ..storage import read_bytes
@@ -77,7 +77,7 @@ def load(path: Path) -> Recipe:
     return parse(tables, path.parent)
 
 
-def parse(tables: Mapping[str, Any], folder: Path) -> Recipe:
+def parse(tables: Mapping[str, object], folder: Path) -> Recipe:
     """Make a recipe of its tables; raises `SpecError` with all that is wrong."""
     faults = [
         f"unknown table {key!r}{meant(key, TABLES)} (known: {', '.join(TABLES)})"

@@ -5,6 +5,7 @@ from typing import Any
 import brevitas.nn as qnn
 import torch
 from torch import Tensor
+from torch.autograd.function import FunctionCtx
 
 from ..frontend.reader.functions import DOMAIN
 
@@ -20,7 +21,7 @@ class L1MatMul(torch.autograd.Function):
     """
 
     @staticmethod
-    def forward(ctx: Any, x: Tensor, w: Tensor) -> Tensor:
+    def forward(ctx: FunctionCtx, x: Tensor, w: Tensor) -> Tensor:
         ctx.save_for_backward(x, w)
         return -torch.cdist(x, w, p=1.0)
 
@@ -47,6 +48,6 @@ class AdderLinear(qnn.QuantLinear):
     Weights and inputs must have the same scale: give both the same number of bits.
     """
 
-    def inner_forward_impl(self, x: Tensor, quant_weight: Any, quant_bias: Any) -> Tensor:
+    def inner_forward_impl(self, x: Tensor, quant_weight: object, quant_bias: object) -> Tensor:
         weight = getattr(quant_weight, "value", quant_weight)
         return L1MatMul.apply(x, weight)  # pyright: ignore[reportReturnType]

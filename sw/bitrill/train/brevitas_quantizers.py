@@ -15,6 +15,7 @@ IntActivation  1 bit: -1, +1; n bits: the same as IntWeight   ``act_quant=``, ``
 =============  =============================================  ==============================
 """
 
+from collections.abc import Mapping
 from typing import Any
 
 import torch
@@ -92,7 +93,7 @@ def clamp_weights(module: torch.nn.Module) -> None:
             layer.weight.clamp_(-1, 1)
 
 
-def load_state(module: torch.nn.Module, state: dict[str, Any]) -> None:
+def load_state(module: torch.nn.Module, state: Mapping[str, Any]) -> None:
     """Call ``module.load_state_dict(state)`` and keep the quantizers that the module has.
 
     Brevitas would create new ones, with trained scales that the optimizer does not update.

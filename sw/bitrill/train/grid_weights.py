@@ -5,11 +5,11 @@ Gradients pass rounding unchanged (straight-through estimator, Bengio et al. 201
 """
 
 from itertools import product
-from typing import Any
 
 import torch
 from brevitas.quant.solver import WeightQuantSolver
 from torch import Tensor, nn
+from torch.autograd.function import BackwardCFunction, FunctionCtx
 
 from .brevitas_quantizers import Fixed
 
@@ -21,11 +21,11 @@ class _Straight(torch.autograd.Function):
     """Returns the second tensor forward, and passes its gradient to the first backward."""
 
     @staticmethod
-    def forward(ctx: Any, x: Tensor, y: Tensor) -> Tensor:
+    def forward(ctx: FunctionCtx, x: Tensor, y: Tensor) -> Tensor:
         return y.clone()
 
     @staticmethod
-    def backward(ctx: Any, *given: Tensor) -> tuple[Tensor, None]:
+    def backward(ctx: BackwardCFunction, *given: Tensor) -> tuple[Tensor, None]:
         return given[0], None
 
 

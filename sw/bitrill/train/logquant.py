@@ -7,6 +7,7 @@ from typing import Any
 
 import torch
 from torch import Tensor, nn
+from torch.autograd.function import BackwardCFunction, FunctionCtx
 
 from ..frontend.reader.functions import DOMAIN
 
@@ -22,7 +23,7 @@ class LogQuant(torch.autograd.Function):
     """
 
     @staticmethod
-    def forward(ctx: Any, x: Tensor, scale: Tensor, bits: int) -> Tensor:
+    def forward(ctx: FunctionCtx, x: Tensor, scale: Tensor, bits: int) -> Tensor:
         levels = 2**bits - 1
         bounds = torch.pow(torch.tensor(2.0), torch.arange(levels) - 0.5)
         values = torch.cat([torch.zeros(1), torch.pow(torch.tensor(2.0), torch.arange(levels))])
@@ -31,7 +32,7 @@ class LogQuant(torch.autograd.Function):
         return values[torch.bucketize(x / scale, bounds, right=True)] * scale
 
     @staticmethod
-    def backward(ctx: Any, *given: Tensor) -> tuple[Tensor, None, None]:
+    def backward(ctx: BackwardCFunction, *given: Tensor) -> tuple[Tensor, None, None]:
         (inside,) = ctx.saved_tensors
         return given[0] * inside, None, None
 

@@ -11,7 +11,6 @@ import math
 from dataclasses import dataclass, field
 from importlib.metadata import version
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import torch
@@ -175,7 +174,7 @@ def restored(options: LutOptions, out: Path) -> LutNetwork:
 def _finish(state: _Run, x_test: Tensor, out: Path | None) -> TrainedNetwork:
     network, options = state.network.eval(), state.options
     bits, layers = live_parts(network)
-    metrics: dict[str, Any] = {
+    metrics: dict[str, object] = {
         "name": options.name,
         "options": options.to_json(),
         "epochs": state.history,

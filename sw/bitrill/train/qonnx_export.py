@@ -88,7 +88,7 @@ def observe(module: nn.Module, x: Tensor) -> Observed:
     seen = Observed()
     parameters: dict[str, np.ndarray] = {}
 
-    def note(name: str, is_parameter: bool, y: Any) -> None:
+    def note(name: str, is_parameter: bool, y: object) -> None:
         value = _plain(y)
         if is_parameter:  # called again where its scale is needed; the value is the same
             parameters.setdefault(name, value)

@@ -148,7 +148,7 @@ def _gemm(s: Scalars, node: onnx.NodeProto, index: Index) -> Value:
 
 
 def _windows(
-    given: dict[str, Any], kernel: tuple[int, ...], sizes: tuple[int, ...], place: Index
+    given: Mapping[str, Any], kernel: tuple[int, ...], sizes: tuple[int, ...], place: Index
 ) -> Iterator[tuple[Index, Index]]:
     """Yield ``(tap, position)`` of each tap of the window at ``place`` inside the image."""
     rank = len(kernel)

@@ -239,7 +239,7 @@ def _finished(out: Path, state: _Run) -> TrainedNetwork | None:
 
 def _finish(state: _Run, x_test: Tensor, out: Path | None) -> TrainedNetwork:
     network = state.network.eval()
-    metrics: dict[str, Any] = {
+    metrics: dict[str, object] = {
         "name": state.options.name,
         "options": state.options.to_json(),
         "epochs": state.history,

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any, Literal, TypeAlias
+from typing import Literal, TypeAlias
 
 import brevitas.nn as qnn
 import torch
@@ -44,7 +44,7 @@ class Ranges:
     fixed: bool = False
 
     @property
-    def restriction(self) -> dict[str, Any]:
+    def restriction(self) -> dict[str, object]:
         """What restricts scales, in Brevitas' words."""
         if not self.power_of_two:
             return {"restrict_scaling_type": RestrictValueType.FP}
@@ -112,7 +112,7 @@ def act_quantizer(rectified: bool, ranges: Ranges = DEFAULT) -> type:
     """Return a class for Brevitas' ``act_quant=``."""
     shifted = ranges.zero_points and not rectified
     how = ranges.calibration
-    given: dict[str, Any] = {"bit_width": 8, "narrow_range": not (rectified or shifted)}
+    given: dict[str, object] = {"bit_width": 8, "narrow_range": not (rectified or shifted)}
     bases: list[type] = []
     if how == "mse":
         bases += (
@@ -140,7 +140,7 @@ def of_weights(bits: int, per_channel: bool, ranges: Ranges = DEFAULT) -> Argume
     """Return a layer's arguments for signed narrow integers, or unsigned ones less a zero point."""
     shifted, how = ranges.zero_points, ranges.calibration
     bases: list[type] = []
-    given: dict[str, Any] = {}
+    given: dict[str, object] = {}
     if how == "mse":
         bases += (
             [base.MSEAsymmetricScale, base.MSEWeightZeroPoint]

@@ -9,7 +9,7 @@ reshaping and the like keep integers as they are.
 from __future__ import annotations
 
 import operator
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
 import brevitas.nn as qnn
@@ -28,7 +28,7 @@ from .table import INPUT, QuantizerTable, Row
 
 RECTIFIERS = (nn.ReLU, functional.relu, torch.relu, "relu")
 
-_KEEPING: tuple[Any, ...] = (
+_KEEPING: tuple[object, ...] = (
     nn.MaxPool1d,
     nn.MaxPool2d,
     nn.AdaptiveMaxPool2d,
@@ -160,7 +160,7 @@ class _Places:
                 self._finish(node)
         self.graph.graph.lint()
 
-    def _is(self, node: fx.Node, *kinds: Any) -> bool:
+    def _is(self, node: fx.Node, *kinds: object) -> bool:
         """Whether a node calls one of the functions, methods (text) or kinds of modules."""
         if node.op == "call_module":
             module = self.graph.get_submodule(str(node.target))
@@ -305,7 +305,7 @@ def _plain_layer(layer: nn.Module) -> nn.Module:
     return new
 
 
-def _same_layer(layer: Any, kind: Callable[..., Any], given: dict[str, Any]) -> Any:
+def _same_layer(layer: Any, kind: Callable[..., Any], given: Mapping[str, object]) -> Any:
     """Return a layer of another kind with the same shape, weights and bias."""
     names = _LINEAR if isinstance(layer, nn.Linear) else _CONVOLUTION
     if isinstance(layer, nn.ConvTranspose1d | nn.ConvTranspose2d):

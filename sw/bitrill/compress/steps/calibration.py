@@ -77,7 +77,7 @@ def round_greedily(state: State, samples: int, kind: str) -> None:
     ``gptq``: by the inverse of the inputs' covariance (Frantar et al. 2022); ``gpfq``: by the
     inputs of the quantized network and of the float one (Zhang et al. 2023).
     """
-    mode: Any = {"gptq": gptq_mode, "gpfq": gpfq_mode}[kind]
+    mode = {"gptq": gptq_mode, "gpfq": gpfq_mode}[kind]
     module = state.module.eval()
     with torch.no_grad(), warnings.catch_warnings():
         warnings.simplefilter("ignore")

@@ -81,18 +81,18 @@ class Dependencies:
             if not self._is_result(group):
                 yield Group(name, _outputs(layer), members, self._chunks(members))
 
-    def _group(self, layer: nn.Module, index: Sequence[int]) -> Any:
+    def _group(self, layer: nn.Module, index: Sequence[int]) -> tp.Group:
         pruner: Any = self.graph.get_pruner_of_module(layer)
         return self.graph.get_pruning_group(layer, pruner.prune_out_channels, list(index))
 
-    def _members(self, group: Any) -> Iterator[Member]:
+    def _members(self, group: tp.Group) -> Iterator[Member]:
         for item in group.items:
             module = item.dep.target.module
             if isinstance(module, tracing.WEIGHTED):
                 output = self.graph.is_out_channel_pruning_fn(item.dep.handler)
                 yield Member(self.names[module], output, list(item.idxs), list(item.root_idxs))
 
-    def _is_result(self, group: Any) -> bool:
+    def _is_result(self, group: tp.Group) -> bool:
         """Whether a group's channels are outputs of the network."""
         is_output = self.graph.is_out_channel_pruning_fn
         return any(is_output(i.dep.handler) and not i.dep.target.outputs for i in group.items)
@@ -214,7 +214,7 @@ class _Quantizer:
         for name, value in _tensors(proxy.tensor_quant):
             if name in self.tensors and self.tensors[name].shape == value.shape:
                 value.copy_(self.tensors[name])
-        parts: Any = zip(self.before.modules(), proxy.tensor_quant.modules(), strict=True)
+        parts = zip(self.before.modules(), proxy.tensor_quant.modules(), strict=True)
         for old, new in parts:
             if hasattr(old, "init_done"):  # else the first call would set scales anew
                 new.init_done = old.init_done
