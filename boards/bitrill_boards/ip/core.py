@@ -41,7 +41,8 @@ class Core:
     """A FOLDED graph as module ``name``.
 
     ``verilog``: the text of the build's ``top.v``; ``stream_bits``: bits of a beat of both streams,
-    dense; None for the network's own beats.
+    dense; None for the network's own beats. ``control``: with AXI4-Lite registers; ``counters``:
+    with those of each layer, for which ``verilog`` has the port ``watch``.
     """
 
     name: str
@@ -49,12 +50,19 @@ class Core:
     predicted: Timing
     verilog: str
     stream_bits: int | None = None
+    control: bool = False
+    counters: bool = False
 
     @cached_property
     def shell(self) -> IpShell:
         """The hardware around the network."""
         return IpShell(
-            self.graph, self.predicted, network=self._network, stream_bits=self.stream_bits
+            self.graph,
+            self.predicted,
+            network=self._network,
+            stream_bits=self.stream_bits,
+            control=self.control,
+            counters=self.counters,
         )
 
     @property

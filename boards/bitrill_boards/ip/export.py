@@ -16,14 +16,16 @@ from pathlib import Path
 import numpy as np
 from bitrill.errors import StorageError
 from bitrill.ir.serialisation import digest
-from bitrill.storage import json_bytes, read_json, remove, write_bytes
+from bitrill.storage import json_bytes, read_bytes, read_json, remove, write_bytes
 
 from .. import describe
-from . import readme, sheet, templates, testbench
+from . import cocotb_example, fusesoc, ipxact, litex, readme, sheet, templates, testbench, vivado
 from .core import Core
 
 MANIFEST = "ip.json"
 FORMAT = 1
+
+_COUNTERS = Path(__file__).with_name("counters.py")
 
 
 def files(core: Core, x: np.ndarray) -> dict[str, bytes]:
@@ -37,8 +39,20 @@ def files(core: Core, x: np.ndarray) -> dict[str, bytes]:
         f"vhdl/{templates.wrapper_name(core)}.vhd": templates.wrapper(core),
         f"vhdl/{core.name}_stub.vhd": templates.stub(core),
         f"tb/{core.name}_tb.v": testbench.testbench(core, recorded),
-        **{f"tb/{name}": text for name, text in recorded.files(core).items()},
     }
+    words = recorded.files(core)
+    texts |= {
+        **{f"tb/{name}": text for name, text in words.items()},
+        f"{core.name}.core": fusesoc.core_file(core, words),
+        f"ipxact/{core.name}.xml": ipxact.component(
+            core, [f"rtl/{core.name}.v", f"tb/{core.name}_tb.v"]
+        ),
+        "package_ip.tcl": vivado.script(core),
+        f"litex/{core.name}.py": litex.module(core),
+        **cocotb_example.files(core),
+    }
+    if core.control:
+        texts["host/counters.py"] = read_bytes(_COUNTERS).decode()
     texts["README.md"] = readme.readme(core, texts, recorded.frames)
     network = describe.describe(core.graph, core.predicted)
     data = {"ports.json": json_bytes(sheet.sheet(core)), "network.json": json_bytes(network)}

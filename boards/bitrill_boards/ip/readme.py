@@ -11,6 +11,10 @@ _WHAT = {
     "rtl/": "the core: Verilog-2005, no includes, every module named after it",
     "templates/": "an instance to copy, in Verilog or VHDL",
     "vhdl/": "an entity in VHDL around the core; the stub has its ports alone, for GHDL",
+    "cocotb/": "the same frames from Python: `python run.py`",
+    "host/": "reads the counters, and tells which layer limits the core",
+    "ipxact/": "IP-XACT (IEEE 1685-2014): bus interfaces, registers, ports",
+    "litex/": "a LiteX module",
     "tb/": "a testbench that checks itself, and recorded frames as words",
 }
 
@@ -28,6 +32,8 @@ become its integers and its integers floats: `network.json`.
 | | |
 | --- | --- |
 {chr(10).join(rows)}
+| `{core.name}.core` | FuseSoC: `fusesoc --cores-root . run --target sim bitrill:ip:{core.name}` |
+| `package_ip.tcl` | packages it for Vivado: `vivado -mode batch -source package_ip.tcl` |
 
 The testbench sends {frames} recorded frames and prints a line that begins with PASS or FAIL:
 
@@ -35,7 +41,8 @@ The testbench sends {frames} recorded frames and prints a line that begins with 
     iverilog -g2005 -o {core.name}_tb {core.name}_tb.v ../rtl/{core.name}.v
     vvp -N {core.name}_tb +stall=30
 
-    verilator --binary --timing -Wno-fatal --top {core.name}_tb -o tb *_tb.v ../rtl/{core.name}.v
+    verilator --binary --timing -CFLAGS -std=c++20 -Wno-fatal -o tb \\
+        --top {core.name}_tb {core.name}_tb.v ../rtl/{core.name}.v
     obj_dir/tb +stall=30
 
 VHDL by GHDL, with the stub in place of the Verilog:

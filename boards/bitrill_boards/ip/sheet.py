@@ -28,6 +28,7 @@ _STREAM = {
 
 def sheet(core: Core) -> dict[str, object]:
     """Return the content of ``ports.json``."""
+    registers = core.shell.registers
     return {
         "format": FORMAT,
         "name": core.name,
@@ -40,6 +41,8 @@ def sheet(core: Core) -> dict[str, object]:
         "streams": [s.to_json() for s in streams(core)],
         "weights": {port: node.name for port, node in core.weight_streams.items()},
         "ports": [p.to_json() for p in core.ports],
+        "registers": [] if registers is None else [r.to_json() for r in registers.registers],
+        "weights_at": _weights_at(core),
     }
 
 
@@ -63,6 +66,7 @@ def markdown(core: Core) -> str:
         *_frames(into, "Input frames", _numbers_in(core)),
         *_frames(out, "Output frames", _numbers_out(core)),
         *_weights(core),
+        *_registers(core),
     ]
     return "\n".join(lines)
 
@@ -72,7 +76,7 @@ def _said(core: Core, port: str) -> str:
     if stream in core.weight_streams:
         return f"{_STREAM[signal]}: weights of {core.weight_streams[stream].name}"
     if port.startswith("s_axi_"):
-        return "AXI4-Lite, registers of weights: see registers.json of the build"
+        return "AXI4-Lite: registers, see below"
     return _SAID.get(port) or _STREAM[signal]
 
 
@@ -163,6 +167,34 @@ def _numbers_out(core: Core) -> list[str]:
         names = ", ".join(f.op for f in sink.functions)
         lines.append(f"the host then computes {names}: see network.json")
     return lines
+
+
+def _weights_at(core: Core) -> int | None:
+    """Return the offset of the network's own registers; None if its weights are not writable."""
+    if core.shell.registers is not None:
+        return core.shell.registers.network
+    return 0 if core.has_registers else None
+
+
+def _registers(core: Core) -> list[str]:
+    lines, at = [], _weights_at(core)
+    if at is not None:
+        lines = [
+            f"From offset {at:#x} on: weights and thresholds, by the addresses of the build's"
+            " registers.json.",
+            "",
+        ]
+    if core.shell.registers is not None:
+        lines += [
+            "32 bits each; all but CONTROL can only be read. An access to any other offset, and a"
+            " write of less than 4 bytes, gets SLVERR. Counters of 32 bits start again at 0.",
+            "",
+            "| offset | name | content |",
+            "| --- | --- | --- |",
+            *(f"| {r.offset:#04x} | {r.name} | {r.text} |" for r in core.shell.registers.registers),
+            "",
+        ]
+    return ["## Registers: `s_axi`", "", *lines] if lines else []
 
 
 def _weights(core: Core) -> list[str]:

@@ -17,18 +17,22 @@ from amaranth import *
 from amaranth.lib import wiring
 from amaranth.lib.wiring import In, Member, Out
 from bitrill.ir.graph import INPUT, Graph
+from bitrill.ir.serialisation import digest
 from bitrill.runtime.register_map import streamed
 from bitrill.timing.frames_in_flight import frames_inside, whole_frame_first
 from bitrill.timing.predict import Timing
-from bitrill_hw.design.control import axi_ports
+from bitrill_hw.design.axilite import axi_lite
+from bitrill_hw.design.control import PREFIX, axi_ports
 from bitrill_hw.design.frame_check import FrameCheck, FrameGate
-from bitrill_hw.design.top import stream_ports
+from bitrill_hw.design.top import WATCHED, stream_ports
 from bitrill_hw.pipeline.fifo import Fifo
 from bitrill_hw.pipeline.stream import connect, padded
 
 from .gear_timing import keeping, latency_between
 from .gearbox import Gearbox
 from .gears import Gear
+from .ip_control import IpControl
+from .ip_registers import RegisterMap
 
 WEIGHTS = "s_axis_weights"
 """Prefix of the names of the streams of weights; a number follows."""
@@ -51,15 +55,24 @@ class IpShell(wiring.Component):
     error : Out(1)
         A frame had the wrong length; sticky until reset.
     s_axi_* : AXI4-Lite
-        The network's writable weights, if there are any.
+        With ``control`` the registers of `ip_registers`, with ``counters`` those of each layer,
+        too; else the network's writable weights, if there are any.
     s_axis_weights0_tdata, s_axis_weights0_tvalid : In, s_axis_weights0_tready : Out(1)
         The words of the first node of style ``streamed``, and so on.
     """
 
     def __init__(
-        self, graph: Graph, predicted: Timing, *, network: str, stream_bits: int | None = None
+        self,
+        graph: Graph,
+        predicted: Timing,
+        *,
+        network: str,
+        stream_bits: int | None = None,
+        control: bool = False,
+        counters: bool = False,
     ):
-        self.graph, self.network = graph, network
+        self.graph, self.network, self.counters = graph, network, counters
+        self.registers = RegisterMap.of(graph, counters=counters) if control else None
         first, last = graph.reader(INPUT), graph.producer(graph.output)
         self.bits_in = first.lanes_in * first.x.type.bits
         self.bits_out = last.lanes_out * last.y.type.bits
@@ -80,8 +93,10 @@ class IpShell(wiring.Component):
             if name.startswith(f"s_axis_{node.name}_t")
         }
         beside = {self.weights[name]: member for name, member in stream_ports(graph).items()}
-        pins = {**_stream_pins(*widths), "error": Out(1), **axi_ports(graph), **beside}
-        super().__init__(pins)
+        axi = axi_ports(graph)
+        if self.registers is not None:
+            axi = _prefixed(axi_lite(self.registers.bits).flip().members)
+        super().__init__({**_stream_pins(*widths), "error": Out(1), **axi, **beside})
 
     def elaborate(self, platform: Any) -> Module:
         m = Module()
@@ -89,13 +104,42 @@ class IpShell(wiring.Component):
         sync.clk, reset = self.aclk, Signal(name="reset")
         sync.rst = reset
         m.d.comb += reset.eq(~self.aresetn)
-        outer = {shown: name for name, shown in self.weights.items()}
-        members = {outer.get(name, name): k for name, k in self.signature.members.items()}
-        pins = {name: getattr(self, self.weights.get(name, name)) for name in members}
+        members = self._members()
+        pins = {n: getattr(self, self.weights.get(n, n)) for n in members if n != "watch"}
         if self.gears is not None:
             pins |= self._geared(m, *self.gears)
+        if self.registers is not None:
+            pins |= self._controlled(m, self.registers, members)
         m.submodules.network = Instance(self.network, **_ends(members, pins))
         return m
+
+    def _members(self) -> dict[str, Member]:
+        """Ports of the network's module."""
+        pins = _stream_pins(padded(self.bits_in), padded(self.bits_out))
+        watch = {"watch": Out(WATCHED * len(self.graph.nodes))} if self.counters else {}
+        own = {**axi_ports(self.graph), **stream_ports(self.graph)}
+        return {**pins, "error": Out(1), **own, **watch}
+
+    def _controlled(
+        self, m: Module, registers: RegisterMap, members: Mapping[str, Member]
+    ) -> dict[str, Any]:
+        """Add the registers; return the network's pins that they use."""
+        digest_ = bytes.fromhex(digest(self.graph))[:8]
+        m.submodules.control = control = IpControl(registers, digest_)
+        for name, member in axi_lite(registers.bits).members.items():
+            pin, wire = getattr(self, f"{PREFIX}{name}"), getattr(control.axi, name)
+            m.d.comb += wire.eq(pin) if member.flow is Out else pin.eq(wire)
+        for edge in ("s", "m"):
+            for wire in ("valid", "ready", "last"):
+                pin = getattr(self, f"{edge}_axis_t{wire}")
+                m.d.comb += getattr(control, f"{edge}_{wire}").eq(pin)
+        m.d.comb += control.error.eq(self.error)
+        pins: dict[str, Any] = {
+            name: getattr(control.network, name.removeprefix(PREFIX))
+            for name in members
+            if name.startswith(PREFIX)
+        }
+        return pins | ({"watch": control.watch} if self.counters else {})
 
     def _geared(self, m: Module, into: Gear, out: Gear) -> dict[str, Any]:
         """Add the converters and the check of frames; return the network's pins inside them."""
@@ -157,6 +201,11 @@ def _stream_pins(into: int, out: int) -> dict[str, Member]:
         "m_axis_tready": In(1),
         "m_axis_tlast": Out(1),
     }
+
+
+def _prefixed(members: Mapping[str, Member]) -> dict[str, Member]:
+    """Ports of an AXI4-Lite slave by name."""
+    return {f"{PREFIX}{name}": member for name, member in members.items()}
 
 
 def _ends(members: Mapping[str, Member], pins: Mapping[str, Any]) -> dict[str, Any]:

@@ -9,6 +9,7 @@ from amaranth import *
 from amaranth.lib import wiring
 from amaranth.lib.wiring import In, Member, Out
 from bitrill.errors import StageError
+from bitrill.ir import Operator
 from bitrill.ir.graph import INPUT, Graph, Stage, verify
 from bitrill.ir.schedule import port
 from bitrill.runtime.register_map import register_map, streamed
@@ -23,6 +24,9 @@ from .frame_check import FrameCheck, FrameGate
 
 OUTSIDE = "outside"
 """Clock domain of registers and frame checks, which are not reset with the network."""
+
+WATCHED = 4
+"""Bits of ``watch`` for each node."""
 
 _NAME = re.compile(r"[A-Za-z][A-Za-z0-9_]*")
 
@@ -55,16 +59,20 @@ class Top(wiring.Component):
         The words of each node of style ``streamed`` (`bitrill_hw.matvec.writable`), padded like a
         beat, a whole matrix for each vector.
 
+    watch : Out(`WATCHED` bits a node)
+        With ``watched``: for each node, lowest first, whether an operand's beat moves, waits, is
+        missing, and whether a result's beat waits (see `_watch`).
+
     Raises `StageError` for a graph of another stage, and for names that are no identifiers.
     """
 
-    def __init__(self, graph: Graph):
+    def __init__(self, graph: Graph, *, watched: bool = False):
         verify(graph, Stage.FOLDED)
         bad = [n.name for n in graph.nodes if not _NAME.fullmatch(n.name)]
         if bad or not graph.nodes:
             what = ", ".join(map(repr, bad)) or "none at all"
             raise StageError(f"{graph.name}: node names must be identifiers, not {what}")
-        self.graph = graph
+        self.graph, self.watched = graph, watched
         first, last = graph.reader(INPUT), graph.producer(graph.output)
         self.input_bits = first.lanes_in * first.x.type.bits
         self.output_bits = last.lanes_out * last.y.type.bits
@@ -83,6 +91,7 @@ class Top(wiring.Component):
                 "error": Out(1),
                 **axi_ports(graph),
                 **stream_ports(graph),
+                **({"watch": Out(WATCHED * len(graph.nodes))} if watched else {}),
             }
         )
 
@@ -128,6 +137,8 @@ class Top(wiring.Component):
             self._join(m, control, check, gate)
             control.join(m, cores)
         join_streams(m, self, cores, self.graph)
+        if self.watched:
+            m.d.comb += self.watch.eq(Cat(_watch(n, cores[n.name]) for n in self.graph.nodes))
         return m
 
     def _control(self, m: Module, network: ClockDomain) -> Control | None:
@@ -188,6 +199,22 @@ class Top(wiring.Component):
             m.submodules[name] = core
 
         return add
+
+
+def _watch(node: Operator, core: Any) -> Value:
+    """Bits that tell what an operator does in this cycle.
+
+    A beat of its first operand moves; a beat of any operand waits for it; it waits for a beat of
+    any operand; a beat of any result waits.
+    """
+    into = [getattr(core, port("i", k)) for k in range(len(node.inputs))]
+    out = [getattr(core, port("o", k)) for k in range(len(node.outputs))]
+    return Cat(
+        into[0].valid & into[0].ready,
+        Cat(s.valid & ~s.ready for s in into).any(),
+        Cat(s.ready & ~s.valid for s in into).any(),
+        Cat(s.valid & ~s.ready for s in out).any(),
+    )
 
 
 def stream_ports(graph: Graph) -> dict[str, Member]:

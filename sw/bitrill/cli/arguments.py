@@ -329,6 +329,12 @@ _EXPORT_IP = (
         help="bits of a beat on both sides, such as 32; default: the network's own beats",
     ),
     argument(
+        "--control",
+        action="store_true",
+        help="AXI4-Lite registers: identity, counters of frames, cycles and waits at both edges",
+    ),
+    argument("--counters", action="store_true", help="those registers, and counters of each layer"),
+    argument(
         "--samples", default=16, type=whole, metavar="N", help="recorded frames of the testbench"
     ),
     _SEED,

@@ -10,6 +10,7 @@ from ..errors import SpecError, StorageError
 from .builds import BuildLike, open_build
 from .extras import Progress, extra, logged
 from .result import Json, Result, Table
+from .verilog import write_verilog
 
 if TYPE_CHECKING:
     from bitrill_boards.ip.core import Port
@@ -67,6 +68,8 @@ def export_ip(
     name: str | None = None,
     out: str | Path | None = None,
     stream_bits: int | None = None,
+    control: bool = False,
+    counters: bool = False,
     samples: int = 16,
     seed: int = 0,
     progress: Progress = logged,
@@ -75,7 +78,9 @@ def export_ip(
 
     ``name``: of the core and its modules, an identifier in Verilog and VHDL; default: the
     network's. ``stream_bits``: bits of a beat on both sides, 8 to 1024, a power of two: frames are
-    dense bits; default: the network's own beats. ``samples``: recorded frames of the testbench,
+    dense bits; default: the network's own beats. ``control``: AXI4-Lite registers, with
+    counters of frames, cycles, and waits at both edges; ``counters``: those registers, and counters
+    of each layer. ``samples``: recorded frames of the testbench,
     corner cases first, then noise of ``seed``. Raises `SpecError` for impossible options,
     `StorageError` for a folder that is not an earlier export, and for a build whose Verilog is not
     what Bitrill writes for its graph; then nothing is written.
@@ -93,7 +98,18 @@ def export_ip(
         raise StorageError(f"{target} is the build itself: the core must go elsewhere")
     export.check_target(target)
     progress("writing the core", 0, 2)
-    core = Core(chosen, built.graph, built.predicted, built.checked_verilog(), stream_bits)
+    verilog = built.checked_verilog()
+    if counters:
+        verilog = write_verilog(built.graph, "export-ip", watched=True)
+    core = Core(
+        chosen,
+        built.graph,
+        built.predicted,
+        verilog,
+        stream_bits,
+        control=control or counters,
+        counters=counters,
+    )
     progress("recording frames", 1, 2)
     data = export.files(core, vectors.frames(built.graph, samples, seed))
     written = export.write(target, core, data)

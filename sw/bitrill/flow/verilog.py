@@ -8,15 +8,16 @@ from ..ir import Graph
 from .extras import extra
 
 
-def write_verilog(graph: Graph, purpose: str = "compile") -> str:
+def write_verilog(graph: Graph, purpose: str = "compile", *, watched: bool = False) -> str:
     """Return the design of a FOLDED graph, module ``top``.
 
-    ``purpose``: the command that needs it, for the error message if bitrill_hw is missing.
+    ``purpose``: the command that needs it, for the error message if bitrill_hw is missing;
+    ``watched``: with a port for counters of each layer.
     """
     with extra("hw", purpose):
         from bitrill_hw.design.verilog import verilog
     with _rare_collection():
-        return verilog(graph)
+        return verilog(graph, watched=watched)
 
 
 @contextmanager

@@ -1,13 +1,14 @@
 # A model of Vivado in batch mode, for tclsh: it knows the commands, options, blocks, pins and
 # properties that Bitrill's scripts may use, refuses all others, and checks what is built as Vivado
-# would. Block designs: vivado_blocks.tcl; others: vivado_primitives.tcl. What it pretends is set by
-# the environment:
+# would. Block designs: vivado_blocks.tcl; the IP packager: vivado_ip.tcl; others:
+# vivado_primitives.tcl. What it pretends is set by the environment:
 #     MODEL_VERSION, MODEL_BOARDS, MODEL_PARTS   what is installed
 #     MODEL_FAIL, MODEL_SAYS                     a command that fails, and what is printed before
 #     MODEL_WNS, MODEL_WHS, MODEL_LOOSE          slacks in ns, unconstrained pins
 #     MODEL_MADE                                 MHz that the processing system makes, if another
 #     MODEL_HANG                                 a command that never ends
 #     MODEL_SKIP                                 a file that is not made: hwh, result
+#     MODEL_INFER                                0: the packager infers no interfaces
 #     MODEL_TRACE                                file to which facts of the design are appended
 namespace eval model {
     variable state {part {} board {} top {} stage none validated 0 xdc {} sources {} memory 0 design {}}
@@ -123,6 +124,7 @@ model::command get_files {} {-quiet} 1 1 {
 
 # -- properties: of which object which keys, and what values may be
 proc model::set_one {key value object} {
+    if {[model::ip::set_one $key $value $object]} return
     switch -glob -- $object,$key {
         project,board_part {
             if {$value ni [model::env BOARDS {}]} { error "\[Board 49-71] board $value is not known" }
@@ -284,7 +286,7 @@ proc model::main arguments {
     exit 0
 }
 rename modelset {}
-foreach part {blocks primitives} {
+foreach part {blocks primitives ip} {
     source [file join [file dirname [info script]] vivado_$part.tcl]
 }
 model::main $argv
