@@ -340,7 +340,7 @@ _EXPORT_IP = (
     _SEED,
 )
 _REPORT = (
-    argument("source", metavar="BUILD", help="the folder that compile wrote"),
+    argument("source", metavar="BUILD", help="the folder of a build or of a search"),
     argument("--diff", metavar="OLD", help="an earlier build: show what has changed since"),
     argument("--data", metavar="DATA", help=f"labelled frames to classify: {_NAMED}"),
     argument("--samples", type=whole, metavar="N", help="only the first N frames; default: all"),
@@ -364,7 +364,7 @@ VERBS: dict[str, tuple[str, tuple[Argument, ...]]] = {
     "trace": ("write the integers on every edge of a network, and the design's waves", _TRACE),
     "verify": ("simulate the Verilog and compare it with the golden model, bit for bit", _VERIFY),
     "synth": ("count resources with Yosys", _SYNTH),
-    "report": ("write a page that shows a build", _REPORT),
+    "report": ("write a page that shows a build or a search", _REPORT),
     "boards": ("list the boards, and how fast a network runs on each", _BOARDS),
     "build": ("make the files and the bitstream of a board", _BOARD_BUILD),
     "flash": ("load the bitstream into a board", _FLASH),

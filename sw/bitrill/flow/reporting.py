@@ -22,6 +22,7 @@ from .verifying import decisions
 if TYPE_CHECKING:
     from ..report.answers import Answers
     from ..report.build_page import BuildPage
+    from ..report.search_page import SearchPage
 
 SHOWN = "report.html"
 """Name of the file if none is given, in the folder that is shown."""
@@ -52,10 +53,10 @@ def report(
     out: str | Path | None = None,
     progress: Progress = logged,
 ) -> Reported:
-    """Write a page that shows a build: one HTML file, readable offline.
+    """Write a page that shows a build or a search: one HTML file, readable offline.
 
-    ``source``: a build or its folder; ``diff``: an earlier one, for a page of what has changed
-    since; ``data``: a labelled data set, whose first ``samples`` frames
+    ``source``: a build or its folder, or the folder of a search; ``diff``: an earlier build, for a
+    page of what has changed since; ``data``: a labelled data set, whose first ``samples`` frames
     are classified (all if None); ``clock_mhz``: clock of rates and latencies; ``out``: the file,
     ``report.html`` in the build if None. Raises `SpecError` for data without labels.
     """
@@ -65,6 +66,11 @@ def report(
         raise SpecError("samples must stand beside data, and no data is given")
     with extra("report", "report"):
         from ..report import page  # noqa: F401
+    if isinstance(source, str | Path) and is_search(Path(source)):
+        if diff is not None or data is not None:
+            raise SpecError(f"diff and data must stand beside a build, and {source} is a search")
+        history = _search_page(Path(source))
+        return _written(Path(source), out, history.name, history.html())
     build = open_build(source)
     before = None if diff is None else open_build(diff)
     made = _page(build, data, samples, clock_mhz, progress)
@@ -77,9 +83,28 @@ def report(
         names = (before.folder.resolve().name, build.folder.resolve().name)
         html = DiffPage(_page(before, data, samples, clock_mhz, progress), made, names).html()
         shows = f"{names[0]} to {names[1]}"
-    file = build.folder / SHOWN if out is None else Path(out)
+    return _written(build.folder, out, shows, html)
+
+
+def is_search(folder: Path) -> bool:
+    """Return whether a search has written a folder."""
+    return (folder / "front.json").is_file()
+
+
+def _written(folder: Path, out: str | Path | None, shows: str, html: str) -> Reported:
+    file = folder / SHOWN if out is None else Path(out)
     write_text(file, html)
     return Reported(file, shows, len(html.encode()))
+
+
+def _search_page(folder: Path) -> SearchPage:
+    with extra("search", "report of a search"):
+        from ..search import history
+    from ..report.search_page import SearchPage, Trial
+
+    read = vars(history.read(folder))
+    trials = tuple(Trial(**vars(t)) for t in read.pop("trials"))
+    return SearchPage(**read, trials=trials, version=__version__)
 
 
 def _page(
