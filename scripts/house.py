@@ -84,7 +84,8 @@ def _plan(words: str) -> tuple[str, ...]:
 ROOMS = {
     "ground": (
         *("errors", "exact", "real", "storage", "requirements", "progress", "engines", "jobs"),
-        *("enclosure", "outward", "steps", "functions", "provenance", "processes", "practice"),
+        *("enclosure", "outward", "steps", "functions", "programs", "provenance", "processes"),
+        "practice",
     ),
     "ir": ("ir",),
     "parts": ("parts", "plan.parts"),

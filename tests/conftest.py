@@ -23,6 +23,9 @@ if TYPE_CHECKING:
 # a shell that starts the tests in its background has them ignore it, and no test of it would end
 signal.signal(signal.SIGINT, signal.default_int_handler)
 
+# the tools of this environment, whatever else this computer has
+os.environ.setdefault("BITRILL_TOOLS", "wheels")
+
 _DATA = ROOT.parent / "shared" / "data"
 if _DATA.is_dir():
     os.environ.setdefault("BITRILL_DATA", str(_DATA))

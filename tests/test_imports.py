@@ -25,7 +25,7 @@ PACKAGES = {name: rank for rank, name in enumerate(FOLDERS)}
 
 ROOMS = (
     "errors exact enclosure outward steps real functions storage requirements progress engines jobs"
-    " provenance processes practice",
+    " programs provenance processes practice",
     "ir",
     "parts",
     "arith",
@@ -58,7 +58,7 @@ ROOF = ("bitrill.cli", "bitrill.flow", "bitrill.__main__")
 
 # who may import what else, by the first parts of the module's name; the longest match holds
 OUTSIDE = {
-    "bitrill": {"numpy"},
+    "bitrill": {"numpy", "platformdirs"},
     "bitrill.frontend": {"numpy", "onnx", "google"},  # google.protobuf is what onnx stands on
     "bitrill.train": {"numpy", "onnx", "onnxruntime", "torch", "brevitas", "qonnx", "sklearn"},
     "bitrill.compress": {

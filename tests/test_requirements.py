@@ -8,10 +8,11 @@ import sys
 from importlib.metadata import PackageNotFoundError
 
 import pytest
-from bitrill import flow
+from bitrill import flow, programs
 from bitrill import requirements as module
+from bitrill.cli.arguments import VERBS
 from bitrill.errors import SpecError, ToolError
-from bitrill.flow.doctor import Diagnosis
+from bitrill.flow.doctor import NEEDS, Diagnosis
 from bitrill.requirements import TOOLS, Check, check_all, require_tools
 
 
@@ -25,6 +26,7 @@ def pretend(monkeypatch: pytest.MonkeyPatch, **versions: str | None) -> None:
         return found
 
     monkeypatch.setattr(module, "version", version)
+    monkeypatch.setattr(programs, "version", version)
     monkeypatch.setattr(module.shutil, "which", lambda name: None)
 
 
@@ -66,12 +68,27 @@ def test_libraries_of_the_loader(monkeypatch: pytest.MonkeyPatch, there, status:
     assert set(asked) == {"usb-1.0", "ftdi1"}
 
 
-def test_optional_tools_are_not_missed() -> None:
-    ok = Check("a", "1", "ok", "why", "get")
-    optional = Check("b", "", "optional", "why", "get")
-    assert Diagnosis((ok, optional)).ok
-    assert not Diagnosis((ok, Check("c", "1", "bad", "why", "get"))).ok
-    assert not Diagnosis((ok, Check("c", "", "missing", "why", "get"))).ok
+BASE = (Check("python", "3", "ok", "w", "g"), Check("numpy", "2", "ok", "w", "g"))
+
+
+def test_what_nobody_asked_for_is_not_missed() -> None:
+    """A set-up without torch is in order; a faulty version never is."""
+    torch, onnx = Check("torch", "", "missing", "w", "g"), Check("onnx", "1.22", "ok", "w", "g")
+    assert Diagnosis((*BASE, torch, onnx)).ok
+    assert Diagnosis((*BASE, torch, onnx), ("inspect", "run")).ok
+    asked = Diagnosis((*BASE, torch, onnx), ("inspect", "train"))
+    assert not asked.ok
+    assert asked.lacks("train") == ("torch", "brevitas", "qonnx", "scikit-learn")
+    assert not Diagnosis((*BASE, Check("torch", "2.9", "bad", "w", "g"))).ok
+    assert not Diagnosis(BASE[:1]).ok
+
+
+def test_every_verb_says_what_it_needs() -> None:
+    assert set(NEEDS) == set(VERBS) - {"doctor"}
+    assert {t for needs in NEEDS.values() for t in needs} <= {t.name for t in TOOLS}
+    assert dict(row[:2] for row in flow.doctor().tables()[1].rows)["run"] == "ready"
+    with pytest.raises(SpecError, match=r"^a verb must be one of train, .*, not 'fly'$"):
+        flow.doctor(["fly"])
 
 
 @pytest.mark.parametrize(

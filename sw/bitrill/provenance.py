@@ -21,15 +21,19 @@ _HERE: set[str] = set()
 def cache_folder() -> Path | None:
     """Return the user's cache folder, or None where it cannot be written.
 
-    It is ``BITRILL_CACHE``, else ``bitrill`` in the user's cache folder.
+    It is ``BITRILL_CACHE``, else ``bitrill`` in the user's cache folder of this system.
     """
-    base = os.environ.get("XDG_CACHE_HOME") or "~/.cache"
+    import platformdirs
+
     try:
-        folder = Path(os.environ.get("BITRILL_CACHE") or Path(base).expanduser() / "bitrill")
+        own = os.environ.get("BITRILL_CACHE")
+        folder = Path(own) if own else platformdirs.user_cache_path("bitrill", appauthor=False)
+        if not folder.is_absolute() and not own:  # there is no home
+            return None
         folder.mkdir(parents=True, exist_ok=True)
         with tempfile.TemporaryFile(dir=folder):
             return folder
-    except (OSError, RuntimeError):  # RuntimeError: there is no home
+    except OSError:
         return None
 
 

