@@ -93,6 +93,7 @@ def test_the_random_networks_are_worth_it() -> None:
     assert any(isinstance(n, Window) and n.stride[0] == 2 for n in nodes)
     assert {"add", "fork", "maxpool", "depthwise"} <= {n.kind for n in nodes}
     assert any(max(RowSearch(g).depths.values()) > 2 for g in graphs)
+    assert sum(bool(RowEventGraph(g, None).without_spare()) for g in graphs) > 2
     tall = [n for n in nodes if len(n.x.shape) == 3 and n.x.shape[0] > 20]
     assert sum(whole(n) is not None for n in tall) > len(tall) // 2
 

@@ -44,6 +44,7 @@ class DepthSearch:
 
     def __init__(self, graph: Graph, expected: Mapping[str, int] | None = None):
         self.graph, self._expected = graph, expected or {}
+        self._sides = sides(graph)
         self._alike: dict[Hashable, int] = {}  # depths of edges so far, by the operators beside it
         self.events = events = self._new_events(graph)
         self.system = events.system
@@ -94,24 +95,20 @@ class DepthSearch:
             if excess is None:
                 trial = trial - 1 if trial == expected else (low + trial) // 2
                 continue
+            bound = self._renewed(f)
+            if bound > trial + 1:
+                low = trial = expected = bound
+                continue
             low, step, guesses = trial + 1, 2 * step, guesses - 1
-            trial = trial + step - 1
+            trial = low + step - 2
             if excess and guesses > 0:
                 trial = self._guess(f, low - 1, excess)
         self.latest.set_depths({f: low})
-        self._alike[self._beside(f)] = low
+        self._alike[self._sides[f.edge]] = low
 
     def _guessed(self, f: EdgeFifo) -> int:
         """Return the depth of an edge that is alike, or else the one expected of this edge."""
-        return self._alike.get(self._beside(f), self._expected.get(f.edge, FLOOR))
-
-    def _beside(self, f: EdgeFifo) -> Hashable:
-        """Return the operators on both sides of a FIFO, as far as times depend on them."""
-        return tuple(
-            (n.kind, n.impl, *(t.shape for t in (*n.operands, *n.results)))
-            for n in self.graph.nodes
-            if f.edge in n.inputs or f.edge in n.outputs
-        )
+        return self._alike.get(self._sides[f.edge], self._expected.get(f.edge, FLOOR))
 
     def _try(self, depths: dict[EdgeFifo, int]) -> int | None:
         """Try depths; return None and keep them, or how much too late an event is, if they fail."""
@@ -133,6 +130,10 @@ class DepthSearch:
         With fewer, the anchor would have to wait for itself.
         """
         return self._held(f, self.latest.times[f.p], self.times[f.q])
+
+    def _renewed(self, f: EdgeFifo) -> int:
+        """Return the fewest slots by bounds that are kept up only when a trial fails, if any."""
+        return 0
 
     def _guess(self, f: EdgeFifo, failed: int, excess: int) -> int:
         """Guess the fewest slots with which beats wait ``excess`` less than with ``failed`` slots.
@@ -176,3 +177,13 @@ class DepthSearch:
         frames, rest = np.divmod(p - self.unit - q[0], self.period)
         read = frames * len(q) + np.searchsorted(q - q[0], rest, "right") - 1  # the last in time
         return int((np.arange(len(p)) - read).max())
+
+
+def sides(graph: Graph) -> dict[str, Hashable]:
+    """Return the operators on both sides of each edge, as far as times depend on them."""
+    beside: dict[str, tuple[Hashable, ...]] = dict.fromkeys(graph.edges, ())
+    for n in graph.nodes:
+        key = n.kind, n.impl, *(t.shape for t in (*n.operands, *n.results))
+        for edge in {*n.inputs, *n.outputs}:
+            beside[edge] = *beside[edge], key
+    return dict(beside)

@@ -1,14 +1,12 @@
 """FIFO depths by rows: `DepthSearch`, with all times in rows (`bitrill.timing.rows`)."""
 
-from collections.abc import Iterator, Mapping
-
 import numpy as np
 
 from ..errors import StageError
 from ..ir import Graph
 from .depth_search import DepthSearch
 from .event_graph import EdgeFifo
-from .relaxation import NEVER, SWEEPS
+from .row_bounds import Backwards, SpareBounds, TimesAround
 from .row_graph import RowEventGraph, is_feasible
 from .row_relaxation import RowRelaxation
 from .rows import Pairs, Rows, slots_rule
@@ -18,56 +16,24 @@ class RowLatestTimes:
     """`LatestTimes` in rows; ``depths``: slots of each edge at the start."""
 
     def __init__(self, events: RowEventGraph, depths: dict[str, int]):
-        if events.mirror is None:
-            raise ValueError("latest times need a mirrored event graph")
-        self._system = system = events.mirror
-        self._events = events
+        self._system = system = events.the_mirror
         for f in events.fifos:
             system.set_slots(f.rule, depths[f.edge])
-        stream, k = events.slowest.anchor
-        self._mirrored = system.never()
-        self._mirrored[stream] = system.event(stream, system.sizes[stream] - 1 - k, NEVER)
-        self.times = _Backwards(self._mirrored)
-        self._settle(None)
+        self._around = TimesAround(system, events.mirrored(events.slowest.anchor), events)
+        self.times = Backwards(self._around.times)
+        self.bounds = SpareBounds(events)
 
     def set_depths(self, depths: dict[EdgeFifo, int]) -> None:
         """Give FIFOs fewer slots, with which some times keep all rules."""
         for f, depth in depths.items():
             self._system.set_slots(f.rule, depth)
-        self._settle([f.rule for f in depths])
+            self._around.pending.add(f.rule)
+            self.bounds.changed(f)
 
-    def _settle(self, rules: list[int] | None) -> None:
-        interval = self._events.slowest.interval
-        unit, period = interval.denominator, interval.numerator
-        relaxation = RowRelaxation(
-            self._system, self._mirrored, unit=unit, period=period, rules=rules
-        )
-        while not relaxation.settle(SWEEPS):
-            pass
-        self._mirrored[:] = relaxation.times
-
-
-class _Backwards(Mapping[int, Rows]):
-    """Times of streams backwards, turned round when they are asked for."""
-
-    def __init__(self, times: list[Rows]):
-        self._times = times
-        self._turned: dict[int, tuple[Rows, Rows]] = {}
-
-    def __getitem__(self, s: int) -> Rows:
-        times = self._times[s]
-        if s not in self._turned or self._turned[s][0] is not times:
-            self._turned[s] = times, times.backwards()
-        return self._turned[s][1]
-
-    def __iter__(self) -> Iterator[int]:
-        return iter(range(len(self._times)))
-
-    def __len__(self) -> int:
-        return len(self._times)
-
-    def __contains__(self, s: object) -> bool:
-        return True
+    def renew(self) -> None:
+        """Bring times up to date, which they are not before: older bounds are lower, but hold."""
+        self._around.renew()
+        self.bounds.renew()
 
 
 class RowSearch(DepthSearch):
@@ -84,6 +50,16 @@ class RowSearch(DepthSearch):
 
     def _latest_times(self) -> RowLatestTimes:
         return RowLatestTimes(self.events, self.depths)
+
+    def _least(self, f: EdgeFifo) -> int:
+        least = super()._least(f)
+        for p, q in self.latest.bounds.beside(f):
+            least = max(least, self._held(f, p, q))
+        return least
+
+    def _renewed(self, f: EdgeFifo) -> int:
+        self.latest.renew()
+        return self._least(f)
 
     def _feasible(self, trial: RowRelaxation, rules: object) -> bool:
         return is_feasible(trial)

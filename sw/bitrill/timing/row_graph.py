@@ -12,7 +12,7 @@ from .intervals import LeastInterval, least_interval
 from .maxplus import Event, System
 from .relaxation import NEVER, SWEEPS
 from .row_relaxation import RowRelaxation, RowSystem, raised_by
-from .row_schedules import operator_rows
+from .row_schedules import KnownRows
 from .rows import RowRule, Rows
 
 _SWEEPS, _FIRST, _MOST = 4, 4, 64
@@ -33,6 +33,7 @@ class RowEventGraph(NetworkEvents[RowSystem]):
 
     def __init__(self, graph: Graph, depths: Mapping[str, int] | None, *, mirrored: bool = False):
         self.mirror = RowSystem(graph.name) if mirrored else None
+        self._rows = KnownRows()
         super().__init__(graph, depths, RowSystem(graph.name, self.mirror), thin=True)
 
     def earliest(self) -> RowRelaxation:
@@ -50,6 +51,30 @@ class RowEventGraph(NetworkEvents[RowSystem]):
         start = start or self.system.even(unit)
         return RowRelaxation(self.system, start, unit=unit, period=period, **more)
 
+    @property
+    def the_mirror(self) -> RowSystem:
+        """The system backwards, which must be there."""
+        if self.mirror is None:
+            raise ValueError("latest times need a mirrored event graph")
+        return self.mirror
+
+    def mirrored(self, event: Event) -> Event:
+        """Return the number of an event in the system backwards."""
+        return Event(event.stream, self.system.sizes[event.stream] - 1 - event.k)
+
+    def without_spare(self) -> list[tuple[int, range]]:
+        """Return the operators but the slowest that take all of the interval, in order.
+
+        Of each, a stream that takes it, and all its streams.
+        """
+        interval, slowest = self.slowest.interval, self.slowest.anchor.stream
+        found = []
+        for part in self._operators.values():
+            full = [s for s in part.streams if self.system.spans[s] == interval]
+            if full and slowest not in part.streams:
+                found.append((full[0], part.streams))
+        return found
+
     def _least(self, part: Part, at_least: Fraction) -> LeastInterval:
         if part.node.interval <= at_least:  # if that is wrong, no times keep the rules
             return LeastInterval(at_least, Event(0, 0), [])
@@ -58,14 +83,15 @@ class RowEventGraph(NetworkEvents[RowSystem]):
         return least_interval(dense, at_least)
 
     def _add_operator(self, node: Operator) -> dict[Stream, int]:
-        alone, numbers = operator_rows(node, mirrored=self.mirror is not None, thin=True)
+        alone, numbers = self._rows.of(node)
         first = len(self.system.sizes)
         for span, rows, places in zip(alone.spans, alone.counts, alone.places, strict=True):
             self.system.stream_of_rows(span, rows, places)
         for rule in alone.rules:
             self.system.put(_moved(rule, first))
-        for rule in alone.mirror.rules if alone.mirror is not None else ():
-            cast(RowSystem, self.mirror).put(_moved(rule, first))
+        if self.mirror is not None:
+            for rule in cast(RowSystem, alone.mirror).rules:
+                self.mirror.put(_moved(rule, first))
         return {name: number + first for name, number in numbers.items()}
 
 

@@ -30,6 +30,7 @@ class RowSystem:
         self.rules: list[RowRule] = []
         self.into: list[list[int]] = []
         self.out: list[list[int]] = []
+        self._never: list[Rows] = []
 
     @property
     def n_rules(self) -> int:
@@ -106,7 +107,9 @@ class RowSystem:
 
     def never(self) -> list[Rows]:
         """Return times long before all others."""
-        return [self.constant(s, NEVER) for s in range(len(self.sizes))]
+        if len(self._never) < len(self.sizes):
+            self._never = [self.constant(s, NEVER) for s in range(len(self.sizes))]
+        return list(self._never)
 
     def constant(self, s: int, time: int) -> Rows:
         """Return a stream's times, all the same."""
@@ -131,7 +134,8 @@ class RowSystem:
 class RowRelaxation(Sweeps):
     """Raises given times to the least that keep all rules; parameters as of `Relaxation`.
 
-    ``streams``: those that others may have to wait for at first; None: all.
+    ``streams``: those that others may have to wait for at first; None: all. ``within``: the streams
+    that are raised at all, and whose rules are kept; None: all.
     """
 
     def __init__(
@@ -144,12 +148,13 @@ class RowRelaxation(Sweeps):
         rules: Iterable[int] | None = None,
         latest: Mapping[int, Rows] | None = None,
         streams: Iterable[int] | None = None,
+        within: Iterable[int] | None = None,
     ):
         self.system, self.times, self.unit, self.period = system, list(times), unit, period
         self._latest, self.excess = latest or {}, 0
         self.work = 0
         """Rules applied so far."""
-        self._order = list(range(len(times)))
+        self._order = list(range(len(times)) if within is None else within)
         self._due: dict[int, np.ndarray] = {}
         self._fresh = [False] * len(times)
         if rules is None:

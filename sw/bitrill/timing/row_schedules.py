@@ -6,9 +6,10 @@ before, only for later rows. The lower image stretched must give the higher one 
 operators that promise to go by rows (`Operator.by_rows`) are stretched at all.
 """
 
-from collections.abc import Sequence
-from dataclasses import replace
+from collections.abc import Hashable, Sequence
+from dataclasses import fields, replace
 from itertools import product
+from weakref import WeakKeyDictionary
 
 import numpy as np
 
@@ -23,6 +24,33 @@ _ROWS = 6, 24
 
 _STEPS = (1, 2, 3, 4)
 """Rows by which images differ in height that are tried: multiples of the stride are needed."""
+
+
+_Alone = tuple[RowSystem, dict[Stream, int]]
+
+_KNOWN: WeakKeyDictionary[Operator, _Alone] = WeakKeyDictionary()
+"""Thin, mirrored rows of operators that still exist: depths and time ask for the same ones."""
+
+
+class KnownRows:
+    """Rows of a network's operators, made once for those that are alike in all but their names."""
+
+    def __init__(self) -> None:
+        self._first: dict[Hashable, Operator] = {}
+
+    def of(self, node: Operator) -> _Alone:
+        """Return an operator alone in rows, thin and mirrored; see `operator_rows`."""
+        node = self._first.setdefault(_but_names(node), node)
+        if node not in _KNOWN:
+            _KNOWN[node] = operator_rows(node, mirrored=True, thin=True)
+        return _KNOWN[node]
+
+
+def _but_names(node: Operator) -> Hashable:
+    """Return the type and the parameters of an operator; itself where one of them is an array."""
+    given = [getattr(node, f.name) for f in fields(node) if f.name not in ("name", "inputs")]
+    key = type(node), *given
+    return key if all(isinstance(value, Hashable) for value in given) else node
 
 
 def operator_rows(
