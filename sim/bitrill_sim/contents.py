@@ -58,9 +58,11 @@ def separate(sources: Sequence[Path]) -> Separated:
     for text in rest:
         done.append(_INSTANCE.sub(instance, text) if isinstance(text, str) else text)
     kept = [modules[name] for name, rom in roms.items() if rom is None]
-    more = "".join(f"\n{text}" for text in (*tables, *kept))
+    added = "".join(f"\n{text}" for text in (*tables, *kept))
     return Separated(
-        tuple(t.encode() if isinstance(t, str) else t for t in (*done, *([more] if more else []))),
+        tuple(
+            t.encode() if isinstance(t, str) else t for t in (*done, *([added] if added else []))
+        ),
         files,
     )
 
@@ -80,11 +82,11 @@ def _without_tables(text: str, modules: dict[str, str]) -> str:
         return text
     kept = []
     for part in parts[:-1]:
-        found = _TABLE.match(part.lstrip("\n"))
-        if found is None:
+        module = _TABLE.match(part.lstrip("\n"))
+        if module is None:
             kept.append(part + _END)
         else:
-            modules[found[1]] = part.lstrip("\n") + _END
+            modules[module[1]] = part.lstrip("\n") + _END
     return "".join([*kept, parts[-1]])
 
 

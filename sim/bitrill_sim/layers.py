@@ -169,7 +169,7 @@ def _hardware(shared: Layers, layer: str) -> dict[str, object]:
 
 
 def _rig(shared: Layers, op: Operator, values: dict[str, np.ndarray], progress: Progress) -> Rig:
-    def told(step: str, done: int, total: int) -> None:
+    def report(step: str, done: int, total: int) -> None:
         progress(f"layer {op.name}: {step}", done, total)
 
     design = _hardware(shared, op.name)
@@ -181,7 +181,7 @@ def _rig(shared: Layers, op: Operator, values: dict[str, np.ndarray], progress: 
         models=kept.models_folder(shared.place, shared.models),
         cycles=_frame_cycles(op),
         words=tuple(_beside(op, values)),
-        progress=told,
+        progress=report,
         **design,  # pyright: ignore[reportArgumentType]
     )
 

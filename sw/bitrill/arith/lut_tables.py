@@ -80,18 +80,18 @@ def shared_pairs(inputs: list[tuple[int, ...]]) -> int:
 
     Functions are taken in the order of their inputs, each with the first one that fits.
     """
-    left, pairs = [frozenset(i) for i in sorted(inputs)], 0
+    sets, pairs = [frozenset(i) for i in sorted(inputs)], 0
     by_input: dict[int, list[int]] = {}
-    for k, own in enumerate(left):
+    for k, own in enumerate(sets):
         for i in own:
             by_input.setdefault(i, []).append(k)
-    taken = [False] * len(left)
-    for k, own in enumerate(left):
+    taken = [False] * len(sets)
+    for k, own in enumerate(sets):
         if taken[k]:
             continue
         near = [j for i in own for j in by_input[i] if j > k and not taken[j]]
-        near += [j for j in range(k + 1, min(k + 9, len(left))) if not taken[j]]
-        other = next((j for j in near if len(own | left[j]) <= SHARED_INPUTS), None)
+        near += [j for j in range(k + 1, min(k + 9, len(sets))) if not taken[j]]
+        other = next((j for j in near if len(own | sets[j]) <= SHARED_INPUTS), None)
         if other is not None:
             taken[k] = taken[other] = True
             pairs += 1

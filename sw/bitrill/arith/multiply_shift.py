@@ -86,7 +86,7 @@ class RisingSteps:
         that pair. If no slope is left, the interval is empty: ``(0, 0)``.
         """
         free = (Fraction(-1), None)
-        found: list[tuple[Fraction, Fraction | None]] = [free] * len(self.limits)
+        allowed: list[tuple[Fraction, Fraction | None]] = [free] * len(self.limits)
         rows = np.flatnonzero(self.reached.any(1) & self.missed.any(1))
         below = self._ends(rows, [Fraction(-1)] * len(rows), side=1)
         first = self.reached[rows].argmax(1)
@@ -99,8 +99,8 @@ class RisingSteps:
         for c, low, bounded in zip(rows.tolist(), below, steep.tolist(), strict=True):
             high = next(above) if bounded else None
             empty = low is None or (bounded and high is None)
-            found[c] = (Fraction(0), Fraction(0)) if empty else (low or Fraction(0), high)
-        return found
+            allowed[c] = (Fraction(0), Fraction(0)) if empty else (low or Fraction(0), high)
+        return allowed
 
     def _ends(
         self, rows: np.ndarray, slopes: list[Fraction], *, side: int

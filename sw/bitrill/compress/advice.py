@@ -127,8 +127,8 @@ def ends(case: Case) -> str | None:
         return None
     names = list(bits)
     low = [name for name in (names[0], names[-1]) if bits[name] < HIGH_BITS]
-    told = " and ".join(f"{name} ({bits[name]} bits)" for name in low)
-    return f"{case.lost:.1f} points are lost: try weights = 'int8' in {told}" if low else None
+    layers = " and ".join(f"{name} ({bits[name]} bits)" for name in low)
+    return f"{case.lost:.1f} points are lost: try weights = 'int8' in {layers}" if low else None
 
 
 @rule("Krishnamoorthi 2018, arXiv 1806.08342; Liang et al. 2021")

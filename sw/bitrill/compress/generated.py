@@ -39,8 +39,8 @@ def canvas(split: datasets.Split, rng: np.random.Generator) -> Arrays:
     digits, labels = datasets.load("digits", split)
     x = rng.uniform(0, 0.3, (len(digits), 1, SIDE, SIDE))
     corners = rng.integers(0, SIDE - CELL + 1, (len(digits), 2))
-    for image, digit, (top, left) in zip(x, digits, corners, strict=True):
-        place = image[:, top : top + CELL, left : left + CELL]
+    for image, digit, (row, column) in zip(x, digits, corners, strict=True):
+        place = image[:, row : row + CELL, column : column + CELL]
         np.maximum(place, digit, out=place)
     rows, columns = ((corners + CELL // 2) // CELL).T
     return x, labels * (SIDE // CELL) ** 2 + rows * (SIDE // CELL) + columns

@@ -28,11 +28,11 @@ class GraphFile:
 def find_netron() -> str:
     """Return the program netron; `ToolError` if it is not installed."""
     beside = Path(sys.executable).with_name("netron")
-    found = shutil.which("netron") or (str(beside) if beside.is_file() else None)
-    if found is None:
+    path = shutil.which("netron") or (str(beside) if beside.is_file() else None)
+    if path is None:
         raise ToolError(
             "--netron needs netron, which is not installed: pip install netron",
             missing=True,
             package="netron",
         )
-    return found
+    return path

@@ -58,8 +58,8 @@ class Solution:
             interval, resources = self.faster
             luts = resources.lcs - self.resources.lcs
             slices = resources.dsp - self.resources.dsp
-            more = f"{luts:+,} LUTs" + (f", {slices:+,} DSPs" if slices else "")
-            faster = f"{interval:,} cycles a frame would take {more}"
+            difference = f"{luts:+,} LUTs" + (f", {slices:+,} DSPs" if slices else "")
+            faster = f"{interval:,} cycles a frame would take {difference}"
         return (
             f"slowest layer{'s' if len(names) > 1 else ''}: {slowest},"
             f" {self.interval:,} cycles a frame\n"
@@ -169,7 +169,7 @@ def _multiplied_zeros(
     search: Search, chosen: Mapping[str, Option], interval: int
 ) -> dict[str, int]:
     """Return the entries of `Solution.zeros`."""
-    more: dict[str, int] = {}
+    added: dict[str, int] = {}
     for name, option in chosen.items():
         choices = search.choices[name]
         node = choices.node
@@ -182,8 +182,8 @@ def _multiplied_zeros(
             default=0,
         )
         if luts > used.lcs:
-            more[name] = luts - used.lcs
-    return more
+            added[name] = luts - used.lcs
+    return added
 
 
 def _alike(a: Option, b: Option) -> bool:

@@ -20,9 +20,9 @@ def shape_fault(builder: GraphBuilder, declared: Declared, value: Value) -> str:
     )
     if same:
         return ""
-    told = [s or "free" for s in declared.shape]
+    sizes = [s or "free" for s in declared.shape]
     return (
-        f"its result {declared.name!r} is declared as {told}, and its shape is {list(shape)};"
+        f"its result {declared.name!r} is declared as {sizes}, and its shape is {list(shape)};"
         " declare the actual shape (onnx.shape_inference), or remove the declaration"
     )
 

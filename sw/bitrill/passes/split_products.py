@@ -48,7 +48,7 @@ class ProductTable:
     def of(weights: np.ndarray, size: int) -> "ProductTable | None":
         """Find the vectors of weights ``[rows, cols]``; None where a place has too many."""
         rows, cols = weights.shape
-        found: list[tuple[np.ndarray, np.ndarray]] = []
+        places: list[tuple[np.ndarray, np.ndarray]] = []
         most = 0
         for start in range(0, cols, size):
             vectors, index = np.unique(
@@ -57,10 +57,10 @@ class ProductTable:
             most = max(most, len(vectors))
             if most > BLOCKS[-1]:
                 return None
-            found.append((vectors, index.reshape(rows)))
+            places.append((vectors, index.reshape(rows)))
         k = next(n for n in BLOCKS if n >= most)
-        filled = [np.pad(v, ((0, k - len(v)), (0, 0))) for v, _ in found]
-        return ProductTable(np.stack(filled), np.stack([i for _, i in found], axis=1))
+        filled = [np.pad(v, ((0, k - len(v)), (0, 0))) for v, _ in places]
+        return ProductTable(np.stack(filled), np.stack([i for _, i in places], axis=1))
 
     @property
     def products(self) -> np.ndarray:

@@ -78,11 +78,11 @@ def energies(graph: Graph, switching: Mapping[str, float] | None = None) -> dict
     measured = switching or {}
     used = network_resources(graph)
     cycles = float(predict(graph).ii)
-    found = {
+    by_node = {
         n.name: _energy(n.work(), used[n.name], _busy(n, cycles, measured), cycles)
         for n in graph.nodes
     }
-    return found | {"fifos": sum((_fifo(graph, e, cycles) for e in graph.edges), Energy())}
+    return by_node | {"fifos": sum((_fifo(graph, e, cycles) for e in graph.edges), Energy())}
 
 
 def energy_nj(graph: Graph, switching: Mapping[str, float] | None = None) -> float:

@@ -62,8 +62,8 @@ class Factor(Step):
     def faults(self) -> list[str]:
         given = [key for key in ("rank", "energy", "luts") if getattr(self, key) is not None]
         if len(given) != 1:
-            told = " and ".join(given) or "none"
-            return [f"one of rank, energy and luts must be given, not {told}"]
+            names = " and ".join(given) or "none"
+            return [f"one of rank, energy and luts must be given, not {names}"]
         if self.how in RANKED and self.rank is None:
             return [f"{self.how} must have a rank, not {given[0]}: it has no singular values"]
         if (self.blocks is not None) != (self.how == "btd"):

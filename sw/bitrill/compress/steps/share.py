@@ -74,9 +74,9 @@ class Share(Step):
             elif name in state.masks:
                 faults.append(f"{name} is pruned, and zeros are none of its frequencies")
         if faults:
-            told = "; ".join(faults)
+            reasons = "; ".join(faults)
             raise SpecError(
-                f"fresh shares frequencies of kernels: {told}; a table of entries"
+                f"fresh shares frequencies of kernels: {reasons}; a table of entries"
                 " leaves layers out",
                 faults=faults,
             )

@@ -135,9 +135,9 @@ def _levelled(
 def small_ratio(*scales: Channels) -> tuple[int, ...] | None:
     """Return integers of at most `RATIO_BITS` in the ratio of scales everywhere, or None."""
     first, *others = scales
-    found = [ratios(s, first, RATIO_BITS) for s in others]
-    pairs = [p for p in found if p]
-    if len(pairs) < len(found) or any(len({*p}) != 1 for p in pairs):
+    candidates = [ratios(s, first, RATIO_BITS) for s in others]
+    pairs = [p for p in candidates if p]
+    if len(pairs) < len(candidates) or any(len({*p}) != 1 for p in pairs):
         return None
     common = lcm(*(p[0][1] for p in pairs))
     gains = (common, *(p[0][0] * (common // p[0][1]) for p in pairs))

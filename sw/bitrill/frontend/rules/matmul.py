@@ -43,8 +43,8 @@ def quantized(weights: Known, axis: int) -> Quantized:
     if isinstance(weights, Quantized):
         return weights
     if weights.batch is None and weights.array.ndim > 1:
-        if found := on_grid(weights.array, axis):
-            return found
+        if exact := on_grid(weights.array, axis):
+            return exact
         if grid := rounded_grid(weights.array, axis):
             raise RefusedError(
                 f"its weights equal {grid}, but these products are rounded: as real numbers they"

@@ -135,10 +135,10 @@ def rule(
 
 def rule_of(node: Node) -> ImportRule | None:
     """Return the rule of a node, or None if its operator is not known."""
-    found = RULES.get((_family(node.domain), node.op))
-    if found is None and node.domain in STANDARD:
+    rule = RULES.get((_family(node.domain), node.op))
+    if rule is None and node.domain in STANDARD:
         return RULES.get((QONNX, node.op))  # old Brevitas writes its quantizers without a domain
-    return found
+    return rule
 
 
 def plain_rule(op: str) -> ImportRule | None:

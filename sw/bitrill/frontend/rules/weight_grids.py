@@ -31,9 +31,9 @@ def on_grid(w: np.ndarray, axis: int) -> Quantized | None:
     """Return weights as integers times a scale, one or one for each index of ``axis``; or None."""
     if w.size == 0 or w.dtype.kind not in "fO":
         return None
-    found = _divided(w)
-    if found is not None:
-        integers, scale = found
+    whole = _divided(w)
+    if whole is not None:
+        integers, scale = whole
         return Quantized(integers, np.full((1,) * w.ndim, scale, object), narrowest(integers))
     rows = [_divided(row) for row in np.moveaxis(w, axis, 0)]
     parts = [r for r in rows if r is not None]
@@ -99,9 +99,9 @@ def rounded_grid(w: np.ndarray, axis: int) -> str:
     """Return in words of what float32 weights are rounded multiples, for a refusal; else ""."""
     if w.dtype != np.float32 or w.size == 0:
         return ""
-    found = _near(w)
-    if found is not None:
-        return f"float32(n * {brief(Fraction(found))}) with whole n of at most {BITS} bits"
+    grid = _near(w)
+    if grid is not None:
+        return f"float32(n * {brief(Fraction(grid))}) with whole n of at most {BITS} bits"
     rows = [_near(row) for row in np.moveaxis(w, axis, 0)]
     if len(rows) < 2 or any(r is None for r in rows):
         return ""

@@ -124,8 +124,8 @@ class Rounded(Deferred):
 
 def _shift(first: Affine) -> int:
     """Return the integer that a map adds to integers; 0 if the map does anything else."""
-    (offset, *more) = first.offset
-    whole = not more and isinstance(offset, Fraction) and offset.denominator == 1
+    (offset, *others) = first.offset
+    whole = not others and isinstance(offset, Fraction) and offset.denominator == 1
     return int(offset) if whole and first.scale == (1,) and isinstance(offset, Fraction) else 0
 
 
@@ -136,8 +136,8 @@ def _cut(
     first, rest = Affine(), steps
     if rest and isinstance(rest[0], Affine):
         first, rest = rest[0], rest[1:]
-    (scale, *more), (offset, *others) = first.scale, first.offset
-    while rest and isinstance(clip := rest[0], Clip) and not (more or others) and scale:
+    (scale, *scales), (offset, *others) = first.scale, first.offset
+    while rest and isinstance(clip := rest[0], Clip) and not (scales or others) and scale:
         low, high = (None if b is None else (b - offset) / scale for b in (clip.lo, clip.hi))
         if sign(scale) < 0:
             low, high = high, low

@@ -63,8 +63,8 @@ def arg_max(call: HostCall) -> Hosted:
     made = _in_hardware(call, x, axis, 1, sign=sign, last=last)
     if made is not None:
         return decided(call, replace(made, shape=shape))
-    told = {"axis": axis, "keepdims": int(keep), "last": int(last)}
-    return x.then(call.node.op, shape, told, dtype="int64")
+    attributes = {"axis": axis, "keepdims": int(keep), "last": int(last)}
+    return x.then(call.node.op, shape, attributes, dtype="int64")
 
 
 @host(
@@ -88,12 +88,12 @@ def top_k(call: HostCall) -> tuple[Hosted, ...]:
         raise RefusedError(f"its k must be one integer of 1 to {size}, not {given[:8]}")
     k, largest = given[0], call.int_attribute("largest", 1)
     shape = (*x.shape[: axis - 1], k, *x.shape[axis:])
-    told = {"axis": axis, "k": k, "largest": largest}
-    values = x.then("TopK", shape, told)
+    attributes = {"axis": axis, "k": k, "largest": largest}
+    values = x.then("TopK", shape, attributes)
     made = _in_hardware(call, x, axis, k, sign=1 if largest else -1, last=False)
     if made is not None:
         return values, decided(call, replace(made, shape=shape))
-    return values, x.then("TopKIndices", shape, told, dtype="int64")
+    return values, x.then("TopKIndices", shape, attributes, dtype="int64")
 
 
 def _in_hardware(
