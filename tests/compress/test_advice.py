@@ -9,7 +9,7 @@ import torch
 from bitrill.compress import advice
 from bitrill.compress import recipe as recipes
 from bitrill.compress.advice import Case, advise
-from bitrill.compress.quantizers.places import quantized
+from bitrill.compress.quantizers.insertion import quantized
 from bitrill.compress.quantizers.table import QuantizerTable
 from bitrill.compress.state import Step
 from bitrill.compress.training import Training

@@ -17,7 +17,7 @@ from bitrill.compress.distilling import (
     results,
     soft_loss,
 )
-from bitrill.compress.quantizers.places import quantized
+from bitrill.compress.quantizers.insertion import quantized
 from bitrill.compress.quantizers.table import QuantizerTable, Row
 from bitrill.compress.sources import Data
 from bitrill.compress.state import State

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 import torch
 import torch_pruning as tp
-from bitrill.compress.quantizers.places import quantized
+from bitrill.compress.quantizers.insertion import quantized
 from bitrill.compress.quantizers.table import QuantizerTable
 from bitrill.compress.quantizers.table import Row as Quantizers
 from bitrill.compress.state import State

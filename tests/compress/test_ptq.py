@@ -13,8 +13,9 @@ import torch
 from bitrill import flow
 from bitrill.compress import recipe as recipes
 from bitrill.compress import training
+from bitrill.compress.quantizers.insertion import quantized
 from bitrill.compress.quantizers.integers import KlThreshold
-from bitrill.compress.quantizers.places import quantized, quantizing_layers
+from bitrill.compress.quantizers.quantized_layers import quantizing_layers
 from bitrill.compress.quantizers.table import QuantizerTable, Row
 from bitrill.compress.state import State
 from bitrill.compress.steps.calibration import equalized

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 import torch
 from bitrill.compress import topologies, tracing
-from bitrill.compress.quantizers.places import quantized
+from bitrill.compress.quantizers.insertion import quantized
 from bitrill.compress.quantizers.table import INPUT, QuantizerTable, Row
 from bitrill.compress.recipe import Hardware
 from bitrill.compress.topologies.joined import Shift

@@ -12,7 +12,7 @@ import pytest
 import torch
 from bitrill.compress import measures
 from bitrill.compress.quantizers import weights
-from bitrill.compress.quantizers.places import quantized
+from bitrill.compress.quantizers.insertion import quantized
 from bitrill.compress.quantizers.table import QuantizerTable, Row
 from bitrill.errors import SpecError
 from bitrill.train import grid_weights, qonnx_export

@@ -7,7 +7,7 @@ from functools import lru_cache
 from pathlib import Path
 
 import torch
-from bitrill.compress.quantizers.places import quantized
+from bitrill.compress.quantizers.insertion import quantized
 from bitrill.compress.quantizers.table import QuantizerTable, Row
 from bitrill.compress.sources import Data, DataSource
 from bitrill.compress.state import State

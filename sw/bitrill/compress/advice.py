@@ -14,7 +14,7 @@ from torch import Tensor, nn
 
 from ..practice import ENDS, FOLDED_ZEROS, HIGH_BITS, WEIGHTS_FIRST, ZEROS
 from . import measures, tracing
-from .quantizers.places import quantizing_layers
+from .quantizers.quantized_layers import quantizing_layers
 from .state import Step
 from .steps.distil import Distil
 from .steps.prune import Prune

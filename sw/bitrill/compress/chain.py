@@ -19,7 +19,7 @@ from ..train import qonnx_export
 from . import measures, sources, teachers, training
 from .advice import Case, advise
 from .checkpoints import Checkpoints
-from .quantizers.places import is_quantized
+from .quantizers.quantized_layers import is_quantized
 from .recipe import Recipe, step_json
 from .state import State, Step
 

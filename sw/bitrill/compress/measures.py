@@ -12,7 +12,7 @@ from torch import Tensor, nn
 from ..train.evaluation import decisions
 from ..train.prune import Pruned
 from . import coding, tracing
-from .quantizers.places import quantizing_layers
+from .quantizers.quantized_layers import quantizing_layers
 
 FLOAT_BITS = 32
 

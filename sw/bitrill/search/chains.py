@@ -14,7 +14,7 @@ from typing import Any
 from ..compress import training
 from ..compress.chain import Chain, Row
 from ..compress.checkpoints import Checkpoints, PartKeeper
-from ..compress.quantizers.places import is_quantized
+from ..compress.quantizers.quantized_layers import is_quantized
 from ..compress.recipe import Recipe
 from ..compress.sources import Data
 from ..compress.state import State

@@ -17,10 +17,11 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
-from ..errors import MismatchError, ToolError
+from ..errors import MismatchError
 from ..frontend import load_model
 from ..storage import remove, write_bytes, write_json
 from . import datasets
+from .epochs import train_epoch
 from .evaluation import decisions
 from .lut_network import LutNetwork, Thermometer, live_parts, to_onnx
 from .lut_recipe import CLASSES, LutOptions, luts_of
@@ -89,20 +90,20 @@ class _Run:
     def epoch(self, x: Tensor, labels: Tensor, progress: Progress | None) -> None:
         """Train on all training images once."""
         options, number = self.options, len(self.history) + 1
-        batches = len(x) // options.batch
-        order = torch.randperm(len(x))[: batches * options.batch].view(batches, -1)
         last = self.history[-1]["accuracy"] if self.history else None
+        steps = options.n_epochs * (len(x) // options.batch)
         self.network.train()
-        total = 0.0
-        for k, chosen in enumerate(order):
-            step = (number - 1) * batches + k
-            rate = (1 + math.cos(math.pi * step / (options.n_epochs * batches))) / 2
-            total += self._step(moved(x[chosen]), labels[chosen], rate, step)
-            if not math.isfinite(total):
-                raise ToolError(f"training diverged in epoch {number}, batch {k + 1} of {batches}")
+
+        def step(chosen: Tensor, k: int) -> float:
+            rate = (1 + math.cos(math.pi * k / steps)) / 2
+            return self._step(moved(x[chosen]), labels[chosen], rate, k)
+
+        def report(batch: int, batches: int, loss: float) -> None:
             if progress is not None:
-                progress(number, options.n_epochs, k + 1, batches, total / (k + 1), last)
-        self.history.append({"loss": total / batches, "accuracy": 0.0})
+                progress(number, options.n_epochs, batch, batches, loss, last)
+
+        loss = train_epoch(step, len(x), options.batch, number=number, report=report)
+        self.history.append({"loss": loss, "accuracy": 0.0})
 
     def _step(self, x: Tensor, labels: Tensor, rate: float, step: int) -> float:
         """Move tables, and every few steps wires; ``rate``: the part of the first rates."""

@@ -4,7 +4,6 @@
 """
 
 import hashlib
-import math
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -16,7 +15,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from ..errors import StorageError, ToolError
+from ..errors import StorageError
 from ..storage import read_bytes, read_json, remove, write_json
 from . import (
     brevitas_quantizers,
@@ -27,6 +26,7 @@ from . import (
     recipe_networks,
     weight_statistics,
 )
+from .epochs import Report, train_epoch
 from .evaluation import decisions, noisy
 from .lut_recipe import LutOptions
 from .recipes import WIDTHS, Options
@@ -118,32 +118,30 @@ class _Run:
             torch.set_rng_state(state["rng"])
             self.history = [Epoch(**epoch) for epoch in state["history"]]
 
-    def epoch(self, x: Tensor, labels: Tensor, report: Callable[[int, int, float], None]) -> float:
+    def epoch(self, x: Tensor, labels: Tensor, report: Report) -> float:
         """Train on all training images once; return the mean loss."""
         self.network.train()
-        batches = len(x) // self.options.batch
-        order = torch.randperm(len(x))[: batches * self.options.batch].view(batches, -1)
-        total = 0.0
-        before, steps = len(self.history) * batches, self.options.n_epochs * batches
-        for i, chosen in enumerate(order, 1):
+        batch, number = self.options.batch, len(self.history) + 1
+        steps = self.options.n_epochs * (len(x) // batch)
+
+        def step(chosen: Tensor, k: int) -> float:
             if self.options.prune:
-                prune.update(self.network, self.options.prune, before + i - 1, steps)
-            loss = squared_hinge(self.network(x[chosen]), labels[chosen])
-            total += loss.item()
-            if not math.isfinite(total):
-                raise ToolError(
-                    f"training diverged: the loss is {loss.item()} in epoch"
-                    f" {len(self.history) + 1}, batch {i} of {batches};"
-                    " try another seed, or check mean and std"
-                )
-            self.optimizer.zero_grad()
-            loss.backward()
-            self.optimizer.step()
-            self.schedule.step()
-            brevitas_quantizers.clamp_weights(self.network)
-            grid_weights.clamp_scales(self.network)
-            report(i, batches, total / i)
-        return total / batches
+                prune.update(self.network, self.options.prune, k, steps)
+            return self._step(x[chosen], labels[chosen])
+
+        hint = "; try another seed, or check mean and std"
+        return train_epoch(step, len(x), batch, number=number, report=report, hint=hint)
+
+    def _step(self, x: Tensor, labels: Tensor) -> float:
+        """Train on one batch; return its loss."""
+        loss = squared_hinge(self.network(x), labels)
+        self.optimizer.zero_grad()
+        loss.backward()
+        self.optimizer.step()
+        self.schedule.step()
+        brevitas_quantizers.clamp_weights(self.network)
+        grid_weights.clamp_scales(self.network)
+        return loss.item()
 
 
 def squared_hinge(logits: Tensor, labels: Tensor) -> Tensor:

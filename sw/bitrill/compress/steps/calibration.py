@@ -16,7 +16,7 @@ from torch import Tensor, fx, nn
 from .. import tracing
 from ..quantizers.act_grids import grid_of
 from ..quantizers.act_modules import UnevenAct
-from ..quantizers.places import RECTIFIERS, without_quantizers
+from ..quantizers.insertion import RECTIFIERS, without_quantizers
 from ..state import State
 
 BATCH = 100

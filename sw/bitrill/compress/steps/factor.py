@@ -14,7 +14,8 @@ from ...errors import SpecError
 from .. import tracing
 from ..factoring import FACTORINGS, by_energy
 from ..keys import number
-from ..quantizers.places import quantized, quantizing_layers
+from ..quantizers.insertion import quantized
+from ..quantizers.quantized_layers import quantizing_layers
 from ..quantizers.table import QuantizerTable, Row, require_matches
 from ..state import Choices, State, Step, by_pattern, step
 from .calibration import calibrate

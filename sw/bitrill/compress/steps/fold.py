@@ -10,7 +10,7 @@ from torch.nn.utils.fusion import fuse_conv_bn_eval, fuse_linear_bn_eval
 
 from ...errors import SpecError
 from .. import tracing
-from ..quantizers.places import quantizing_layers
+from ..quantizers.quantized_layers import quantizing_layers
 from ..state import Choices, State, Step, step
 
 _NORMS = (nn.BatchNorm1d, nn.BatchNorm2d)

@@ -14,7 +14,7 @@ from ...errors import SpecError
 from ...train.prune import Pruned
 from .. import tracing
 from ..keys import number, one_of
-from ..quantizers.places import quantizing_layers
+from ..quantizers.quantized_layers import quantizing_layers
 from ..quantizers.table import require_matches
 from ..state import Choices, State, Step, by_pattern, step
 from ..training import Training

@@ -10,8 +10,8 @@ from torch import Tensor, nn
 
 from ..keys import number
 from ..quantizers import weights
+from ..quantizers.insertion import quantized
 from ..quantizers.integers import Calibration, Ranges
-from ..quantizers.places import quantized
 from ..quantizers.table import DEFAULT, INPUT, QuantizerTable, Row
 from ..state import Choices, State, Step, step
 from . import calibration

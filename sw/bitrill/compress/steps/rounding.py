@@ -8,7 +8,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from ..quantizers.places import quantizing_layers
+from ..quantizers.quantized_layers import quantizing_layers
 from ..state import State
 from .calibration import batches
 

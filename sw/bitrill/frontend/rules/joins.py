@@ -4,6 +4,7 @@ If a quantizer follows, concatenated channels keep their own scales. Otherwise t
 one scale by multipliers of at most 8 bits, if there are such.
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from fractions import Fraction
 from functools import partial
@@ -42,13 +43,18 @@ def concat(call: Call) -> Known:
         if whole is not None:
             return whole
     branches = _branches(call)
-    data = [d for d, _ in branches]
-    rank = len(data[0].shape) + 1
+    rank = len(branches[0][0].shape) + 1
     if axis not in (1, 1 - rank):
         raise RefusedError(f"its axis must be 1, the channels, not {axis}")
-    if len({d.frame[:-1] for d in data}) > 1 and rank in (3, 4):
-        data = [d if d.is_image else call.arranged(d) for d in data]
+    if len({d.frame[:-1] for d, _ in branches}) > 1 and rank in (3, 4):
+        data = [d if d.is_image else call.arranged(d) for d, _ in branches]
         branches = [(d, d.meaning("its data")) for d in data]
+    _require_alike([d for d, _ in branches])
+    return branches[0][0] if len(branches) == 1 else _joined(call, branches)
+
+
+def _require_alike(data: Sequence[Data]) -> None:
+    """Raise `RefusedError` unless operands differ only in the number of their channels."""
     if any(
         d.shape[0] != d.channels
         or d.shape[1:] != data[0].shape[1:]
@@ -59,8 +65,11 @@ def concat(call: Call) -> Known:
         raise RefusedError(
             f"its branches must have the same shape except for their channels, not {shapes}"
         )
-    if len(data) == 1:
-        return data[0]
+
+
+def _joined(call: Call, branches: Sequence[tuple[Data, Affine]]) -> Data:
+    """Return the concatenation of several edges, deferred until its quantizer is known."""
+    data = [d for d, _ in branches]
     channels = sum(d.channels for d in data)
     if channels > limits.CHANNELS:
         raise RefusedError(
