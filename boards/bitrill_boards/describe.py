@@ -1,6 +1,7 @@
 """Describes a network's input, output and digest for the driver, as ``network.json``.
 
-Floats are written as C99 hexadecimal strings, so that they are read back bit for bit.
+``docs/format.md`` specifies the file. Floats are written as C99 hexadecimal strings, so that they
+are read back bit for bit.
 """
 
 from dataclasses import asdict
@@ -13,7 +14,9 @@ from bitrill.ir.serialisation import digest
 from bitrill.ir.types import Tensor
 from bitrill.timing.predict import Timing
 
-FORMAT = 1
+from .driver.layout import FIRST, FLAT, LAST
+
+FORMAT = 2
 
 
 def describe(graph: Graph, predicted: Timing) -> dict[str, object]:
@@ -43,7 +46,7 @@ def output(sink: Sink) -> dict[str, object]:
             {
                 "shape": list(p.shape),
                 "edge": list(p.frame),
-                "channel_last": p.channel_last,
+                "channels": _channels(p.frame, p.channel_last),
                 **_meaning(p),
             }
             for p in sink.segments
@@ -77,12 +80,19 @@ def _attribute(value: HostAttribute) -> object:
     return {"shape": list(value.shape), **numbers}
 
 
+def _channels(edge: tuple[int, ...], channel_last: bool) -> str:
+    """Return where a model's array has the channels, which are last in the stream."""
+    if len(edge) == 1:
+        return FLAT
+    return LAST if channel_last else FIRST
+
+
 def _edge(tensor: Tensor, shape: tuple[int, ...], channel_last: bool) -> dict[str, object]:
     t = tensor.type
     return {
         "shape": list(shape),
         "edge": list(tensor.shape),
-        "channel_last": channel_last,
+        "channels": _channels(tensor.shape, channel_last),
         "bits": t.bits,
         "signed": t.signed,
         "coding": t.coding.word,

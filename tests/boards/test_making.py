@@ -295,4 +295,4 @@ def test_every_boards_own_toolchain_writes_its_files(
     assert len(set(done.manifest.files) - set(making.driver_files())) >= 6
     for name, data in contents(tmp_path).items():
         assert str(tmp_path).encode() not in data, name
-    assert json.loads((tmp_path / "network.json").read_text())["format"] == 1
+    assert json.loads((tmp_path / "network.json").read_text())["format"] == 2

@@ -5,6 +5,8 @@ from dataclasses import dataclass
 from math import prod
 from typing import Any
 
+from ..driver.layout import FIRST
+
 WORD = 8
 """Bytes of a word in memory; there each frame starts on a new word."""
 
@@ -22,9 +24,9 @@ class Layout:
 
     @staticmethod
     def of(spec: Mapping[str, Any]) -> "Layout":
-        """Return the layout of a tensor with ``edge`` and ``channel_last``."""
+        """Return the layout of a tensor with ``edge`` and ``channels``."""
         *places, channels = spec["edge"]
-        return Layout(prod(places), channels, bool(places) and not spec["channel_last"])
+        return Layout(prod(places), channels, spec["channels"] == FIRST)
 
     @property
     def size(self) -> int:

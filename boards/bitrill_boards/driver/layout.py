@@ -4,16 +4,31 @@ from __future__ import annotations
 
 import numpy as np
 
+from .driver_errors import DriverError
 
-def to_stream(x: np.ndarray, edge: tuple[int, ...], channel_last: bool) -> np.ndarray:
+FIRST, LAST, FLAT = "first", "last", "flat"
+"""Where a model's array has its channels: in its first axis (NCHW without N), in its last one, or
+in neither: the stream has the array's elements in the array's own order."""
+
+
+def to_stream(x: np.ndarray, edge: tuple[int, ...], channels: str) -> np.ndarray:
     """Convert the model's ``[N, *shape]`` to the stream's ``[N, *edge]``."""
-    if channel_last or len(edge) == 1:
+    if channels != FIRST:
         return x.reshape(-1, *edge)
     return np.moveaxis(x.reshape(-1, edge[-1], *edge[:-1]), 1, -1)
 
 
-def to_model(y: np.ndarray, shape: tuple[int, ...], channel_last: bool) -> np.ndarray:
+def to_model(y: np.ndarray, shape: tuple[int, ...], channels: str) -> np.ndarray:
     """Convert the stream's ``[N, *edge]`` to the model's ``[N, *shape]``."""
-    if y.ndim > 2 and not channel_last:
+    if channels == FIRST:
         y = np.moveaxis(y, -1, 1)
     return y.reshape(-1, *shape)
+
+
+def known(channels: object) -> str:
+    """Return ``channels``, if it is one of the three; raise `DriverError` otherwise."""
+    if channels not in (FIRST, LAST, FLAT):
+        raise DriverError(
+            f"network.json: channels must be {FIRST}, {LAST} or {FLAT}, not {channels!r}"
+        )
+    return str(channels)

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from .driver_errors import DriverError
-from .layout import to_model, to_stream
+from .layout import known, to_model, to_stream
 from .outputs import Outputs
 from .packing import CODINGS, Format
 from .quantizer import BatchQuantizer
@@ -21,7 +21,7 @@ from .quantizer import BatchQuantizer
 if TYPE_CHECKING:
     from numpy.typing import ArrayLike
 
-FORMAT = 1
+FORMAT = 2
 
 PART = 1 << 20
 """Bytes of images that are quantized and packed together; so many stay in the caches."""
@@ -34,7 +34,7 @@ class Edge:
 
     def __init__(self, spec: dict[str, Any]):
         self.shape, self.edge = tuple(spec["shape"]), tuple(spec["edge"])
-        self.channel_last = bool(spec["channel_last"])
+        self.channels = known(spec["channels"])
         self.bits, self.signed, self.coding = spec["bits"], spec["signed"], spec["coding"]
         self.lo, self.hi = spec["lo"], spec["hi"]
 
@@ -45,11 +45,11 @@ class Edge:
 
     def to_stream(self, x: np.ndarray) -> np.ndarray:
         """Convert ``[N, *shape]`` to ``[N, *edge]``, with channels innermost."""
-        return to_stream(x, self.edge, self.channel_last)
+        return to_stream(x, self.edge, self.channels)
 
     def to_model(self, y: np.ndarray) -> np.ndarray:
         """Convert ``[N, *edge]`` to ``[N, *shape]``."""
-        return to_model(y.reshape(-1, *self.edge), self.shape, self.channel_last)
+        return to_model(y.reshape(-1, *self.edge), self.shape, self.channels)
 
 
 class Network:
@@ -57,7 +57,9 @@ class Network:
 
     def __init__(self, spec: dict[str, Any]):
         if spec.get("format") != FORMAT:
-            raise DriverError(f"network.json must have format {FORMAT}, not {spec.get('format')!r}")
+            raise DriverError(
+                f"network.json must have format {FORMAT}, not {spec.get('format')!r}: build again"
+            )
         self.name, self.digest = spec["name"], bytes.fromhex(spec["digest"])
         self.input, self.output = Edge(spec["input"]), Edge(spec["output"])
         n, _, d = spec["interval"].partition("/")

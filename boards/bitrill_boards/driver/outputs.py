@@ -14,7 +14,7 @@ import numpy as np
 
 from .driver_errors import DriverError
 from .functions import FUNCTIONS
-from .layout import to_model
+from .layout import known, to_model
 
 BATCH = 1 << 20
 """How many numbers of a segment the functions are applied to at once."""
@@ -25,7 +25,7 @@ class Segment:
 
     def __init__(self, spec: dict[str, Any]):
         self.shape, self.edge = tuple(spec["shape"]), tuple(spec["edge"])
-        self.channel_last = bool(spec["channel_last"])
+        self.channels = known(spec["channels"])
         self.size = int(np.prod(self.edge, dtype=np.int64))
         self._scale, self._offset = (
             np.array([float.fromhex(v) for v in spec[k]]) for k in ("scale", "offset")
@@ -36,7 +36,7 @@ class Segment:
         y = y.reshape(-1, *self.edge)
         if len(self._scale):
             y = y * self._scale + self._offset
-        return to_model(y, self.shape, self.channel_last)
+        return to_model(y, self.shape, self.channels)
 
 
 class Outputs:

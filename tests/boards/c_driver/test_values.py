@@ -20,7 +20,12 @@ SORTED = np.sort(RNG.normal(0, 1, (3, 40)), axis=1)
 def edge(t: IntType, edge: tuple[int, ...], planes: bool) -> dict[str, Any]:
     shape = (edge[-1], *edge[:-1]) if planes else edge
     kind = {"bits": t.bits, "signed": t.signed, "coding": t.coding.word, "lo": t.lo, "hi": t.hi}
-    return {"shape": list(shape), "edge": list(edge), "channel_last": not planes, **kind}
+    return {
+        "shape": list(shape),
+        "edge": list(edge),
+        "channels": "first" if planes else "flat" if len(edge) == 1 else "last",
+        **kind,
+    }
 
 
 def meaning(scale: list[float], offset: list[float]) -> dict[str, Any]:
@@ -31,7 +36,7 @@ def described(into: dict[str, Any], out: dict[str, Any], levels: Any, inverted: 
     rows = None if levels is None else [[float(v).hex() for v in row] for row in levels]
     quantizer = rows and {"levels": rows, "inverted": inverted}
     return {
-        "format": 1,
+        "format": 2,
         "name": "made up",
         "digest": "0123456789abcdef",
         "interval": "3/2",
@@ -49,8 +54,8 @@ TWO = {
     **edge(IntType(-9, 9), (2 * 3 * 2 + 5,), False),
     **meaning([], []),
     "segments": [
-        {"shape": [2, 2, 3], "edge": [2, 3, 2], "channel_last": False, **meaning([0.3, 7], [1])},
-        {"shape": [5], "edge": [5], "channel_last": True, **meaning([-0.1], [0.7, 0, 1, 2, 3])},
+        {"shape": [2, 2, 3], "edge": [2, 3, 2], "channels": "first", **meaning([0.3, 7], [1])},
+        {"shape": [5], "edge": [5], "channels": "flat", **meaning([-0.1], [0.7, 0, 1, 2, 3])},
     ],
     "outputs": [
         {"name": "a", "shape": [2, 2, 3], "dtype": "float64", "value": 0},

@@ -139,8 +139,8 @@ def test_images_that_do_not_fit(build: Build) -> None:
 
 def test_a_file_of_another_format(tmp_path: Path, build: Build) -> None:
     path = tmp_path / "network.json"
-    path.write_text(json.dumps(describe(build.graph, build.predicted) | {"format": 2}))
-    with pytest.raises(DriverError, match=r"network\.json must have format 1, not 2"):
+    path.write_text(json.dumps(describe(build.graph, build.predicted) | {"format": 1}))
+    with pytest.raises(DriverError, match=r"network\.json must have format 2, not 1: build again"):
         Network.read(path)
 
 

@@ -124,7 +124,7 @@ def test_floats_are_packed_as_their_integers(
     edge = {
         "shape": [3, 5, 7],
         "edge": [5, 7, 3],
-        "channel_last": False,
+        "channels": "first",
         "bits": bits,
         "signed": signed,
         "coding": coding,
@@ -138,7 +138,7 @@ def test_floats_are_packed_as_their_integers(
     }
     net = Network(
         {
-            "format": 1,
+            "format": 2,
             "name": "n",
             "digest": "00",
             "interval": "1",

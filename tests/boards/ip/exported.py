@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 import subprocess
 from pathlib import Path
@@ -9,6 +10,20 @@ from typing import Any
 
 from bitrill import flow
 from support import HANG_SECONDS, need_tool
+
+
+def run(words: list[str], folder: Path, **environment: str) -> str:
+    """Return what a program prints; it must end with 0."""
+    done = subprocess.run(
+        words,
+        cwd=folder,
+        env=os.environ | environment,
+        capture_output=True,
+        text=True,
+        timeout=HANG_SECONDS,
+    )
+    assert done.returncode == 0, done.stdout + done.stderr
+    return done.stdout
 
 
 def export(build: flow.BuildLike, folder: Path, **options: Any) -> Path:
@@ -30,13 +45,8 @@ def icarus(*cores: Path, top: str, sources: tuple[Path, ...] = (), plus: str = "
 
 def simulated(program: Path, place: Path, plus: str = "") -> str:
     """Return what a compiled simulation prints."""
-    done = subprocess.run(
-        [need_tool("vvp"), "-N", str(program), *plus.split()],
-        cwd=place,
-        capture_output=True,
-        text=True,
-        timeout=HANG_SECONDS,
-    )
+    words = [need_tool("vvp"), "-N", str(program), *plus.split()]
+    done = subprocess.run(words, cwd=place, capture_output=True, text=True, timeout=HANG_SECONDS)
     return done.stdout
 
 

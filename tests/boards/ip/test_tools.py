@@ -6,16 +6,15 @@ import io
 import json
 import os
 import re
-import subprocess
 import sys
 from pathlib import Path
 
 import pytest
 from bitrill import flow
 from bitrill_boards.ip.ipxact import SPACE
-from boards.ip.exported import export, icarus, times
+from boards.ip.exported import export, icarus, run, times
 from boards.toolchains import modelled
-from support import HANG_SECONDS, need_tool, optional_tool
+from support import need_tool, optional_tool
 
 
 @pytest.fixture(scope="module")
@@ -25,20 +24,6 @@ def core(small_compiled: flow.Compiled, tmp_path_factory: pytest.TempPathFactory
     return export(
         small_compiled.build, folder, name="my_net", stream_bits=32, counters=True, samples=6
     )
-
-
-def run(words: list[str], folder: Path, **environment: str) -> str:
-    """Return what a program prints; it must end with 0."""
-    done = subprocess.run(
-        words,
-        cwd=folder,
-        env=os.environ | environment,
-        capture_output=True,
-        text=True,
-        timeout=HANG_SECONDS,
-    )
-    assert done.returncode == 0, done.stdout + done.stderr
-    return done.stdout
 
 
 def fusesoc(core: Path, work: Path, target: str, **environment: str) -> str:
