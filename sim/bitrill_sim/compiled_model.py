@@ -4,6 +4,7 @@ import tempfile
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Literal
 
 from bitrill.provenance import fingerprint, is_ours, remember
 from bitrill.storage import read_bytes
@@ -15,6 +16,16 @@ DESIGN_H = Path(__file__).with_name("design.h")
 RUNTIME = ("verilated", "verilated_threads")
 CXX = ("-std=gnu++17", "-pipe", "-DVERILATOR=1", "-DVM_SC=0", "-DVM_COVERAGE=0")
 
+Waves = Literal["", "vcd", "saif"]
+"""Form of the waves that a model writes: none, every change, or how often each signal changes."""
+
+
+def waves_of(file: Path | None) -> Waves:
+    """Return the form of the waves in a file, by its ending."""
+    if file is None:
+        return ""
+    return "saif" if file.suffix == ".saif" else "vcd"
+
 
 @dataclass(frozen=True, kw_only=True)
 class CompiledModel:
@@ -22,7 +33,7 @@ class CompiledModel:
 
     folder: Path
     dut: Dut
-    trace: bool
+    trace: Waves
     tool: Verilator
     cxx: str
     runtime: Path
@@ -39,13 +50,13 @@ class CompiledModel:
     @property
     def defines(self) -> tuple[str, ...]:
         """Compiler flags that all parts must share."""
-        t, root = int(self.trace), self.tool.root
+        t, root = int(bool(self.trace)), self.tool.root
         return (
             *CXX,
             f"-DVM_TRACE={t}",
-            f"-DVM_TRACE_VCD={t}",
+            f"-DVM_TRACE_VCD={int(self.trace == 'vcd')}",
             "-DVM_TRACE_FST=0",
-            "-DVM_TRACE_SAIF=0",
+            f"-DVM_TRACE_SAIF={int(self.trace == 'saif')}",
             f"-I{root / 'include'}",
             f"-I{root / 'include' / 'vltstd'}",
             "-Igen",
@@ -89,7 +100,7 @@ class CompiledModel:
         out = self.folder / f"main-{digest(read_bytes(main), *flags, *also)}" / name
         if out.is_file() and is_ours(fingerprint("program", out)):
             return out
-        also = (*also, *(("verilated_vcd_c",) if self.trace else ()))
+        also = (*also, *((f"verilated_{self.trace}_c",) if self.trace else ()))
         objects = [str(o) for o in sorted(self.folder.glob("*.o"))]
         objects += [str(self.part(p)) for p in (*RUNTIME, *also)]
         with tempfile.TemporaryDirectory(prefix=".link.", dir=self.folder) as scratch:
@@ -118,7 +129,7 @@ class CompiledModel:
         """Return a part of Verilator's runtime, which is compiled once for all designs."""
         source = self.tool.root / "include" / f"{name}.cpp"
         arguments = [self.cxx, "-O1", *self.defines, "-c", str(source)]
-        suffix = "-trace" if self.trace else ""
+        suffix = f"-{self.trace}" if self.trace else ""
         return self._once(f"{name}{suffix}", arguments, f"compiling {source.name}")
 
     def _once(self, name: str, arguments: list[str], label: str) -> Path:

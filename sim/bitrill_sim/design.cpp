@@ -4,8 +4,12 @@
 #include "design.h"
 #include "ports.h"
 #include "verilated.h"
-#if VM_TRACE
+#if VM_TRACE_SAIF
+#include "verilated_saif_c.h"
+using Wave = VerilatedSaifC;
+#elif VM_TRACE
 #include "verilated_vcd_c.h"
+using Wave = VerilatedVcdC;
 #endif
 
 namespace {
@@ -14,7 +18,7 @@ class VerilatedDesign : public Design {
     VerilatedContext context;
     std::unique_ptr<Vtop> top;
 #if VM_TRACE
-    VerilatedVcdC wave;
+    Wave wave;
 #endif
 
   public:

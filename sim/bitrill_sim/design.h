@@ -59,7 +59,7 @@ class Design {
     virtual ~Design() = default;
     virtual void eval() = 0;
     virtual void final() = 0;
-    // Waves, if the design was translated with them: to a VCD file, from its opening on.
+    // Waves, if the design was translated with them: to a VCD or SAIF file, from its opening on.
     virtual void open_wave(const char* path) = 0;
     virtual void dump_wave(uint64_t time) = 0;
     virtual void close_wave() = 0;

@@ -6,7 +6,8 @@
 // Options (--name=value): files x, source, sink (one byte a cycle, repeated: may the source begin
 // a beat, is the sink ready), y, in (offered and accepted cycle of each beat, int64 pairs), out
 // (taken cycle, int64), wave; counts frames, in_beats, out_beats (a frame), in_bytes, out_bytes
-// (a beat), out_bits, patience (cycles), wave_from, wave_to (cycles). Registers (see access.py): file
+// (a beat), out_bits, patience (cycles), wave_from, wave_to (cycles), wave_zero
+// (whether times begin with wave_from). Registers (see access.py): file
 // access, count accesses; streams of words (words.py), N from 0 on: files wordsN, feedN, fedN, count
 // wordN_bytes.
 // Prints "P frames cycles" as it goes, "V kind cycle beat" for each rule that is broken (the first
@@ -105,7 +106,8 @@ struct Feeder {
 };
 
 class Bench {
-    const int64_t wave_from = number("wave_from");
+    const int64_t wave_from = number("wave_from"), wave_to = number("wave_to");
+    const bool wave_zero = number("wave_zero");
     const bool tracing = *text("wave") != 0;
     std::vector<std::unique_ptr<Feeder>> feeders;
     std::map<std::string, bool> broken;
@@ -114,8 +116,9 @@ class Bench {
     void tick(bool level) {
         PORT("clock") = level;
         design->eval();
-        if (tracing && cycle >= wave_from)
-            design->dump_wave(static_cast<uint64_t>(2 * (before + cycle + RESET_CYCLES) + level));
+        if (!tracing || cycle < wave_from || cycle >= wave_to) return;
+        const int64_t at = wave_zero ? cycle - wave_from : before + cycle + RESET_CYCLES;
+        design->dump_wave(static_cast<uint64_t>(2 * at + level));
     }
     void violation(const char* kind, int64_t beat) {
         if (broken[kind]) return;

@@ -81,7 +81,7 @@ class Job:
     and ``sink`` allow. The run ends after ``patience`` cycles without a beat. ``frame_cycles``:
     cycles that a frame may take in an idle design. ``access``: addresses and data of registers;
     ``words``: further input streams, whose schedules follow from ``source``. ``wave``: file for the
-    waves, which begin at cycle ``wave_from`` if the engine supports that.
+    waves, from cycle ``wave_from`` to the one before ``wave_to`` if the engine supports that.
     """
 
     folder: Path
@@ -97,6 +97,7 @@ class Job:
     words: tuple[Words, ...] = ()
     wave: Path | None = None
     wave_from: int = -(1 << 40)
+    wave_to: int = 1 << 40
 
     def write(self, frames: Iterable[np.ndarray]) -> None:
         """Write the input files; ``frames``: arrays ``[n, *shape]``, ``self.frames`` in all."""

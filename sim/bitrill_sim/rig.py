@@ -59,6 +59,7 @@ class Rig:
         seed: int = 0,
         wave: Path | None = None,
         wave_from: int = -(1 << 40),
+        wave_to: int = 1 << 40,
     ) -> Iterator[Capture]:
         """Run ``frames`` ``[N, *shape]`` through the design; a context with the recording.
 
@@ -78,6 +79,7 @@ class Rig:
             seed=seed,
             wave=wave,
             wave_from=wave_from,
+            wave_to=wave_to,
             access=self.access,
             words=self.words,
         )

@@ -19,7 +19,7 @@ from bitrill.progress import Progress, silent
 from bitrill.provenance import fingerprint_of_files, is_ours, remember
 from bitrill.storage import read_bytes, write_bytes, write_text
 
-from .compiled_model import CXX, DESIGN_H, CompiledModel
+from .compiled_model import CXX, DESIGN_H, CompiledModel, Waves, waves_of
 from .contents import Separated, separate
 from .job import Capture, Job, Violation
 from .ports import Dut
@@ -52,14 +52,7 @@ _TRANSLATE = (
     "--x-initial",
     "unique",
 )
-_TRACE = (
-    "--trace-vcd",
-    "--trace-underscore",
-    "--trace-max-width",
-    "1048576",
-    "--trace-max-array",
-    "0",
-)
+_TRACE = ("--trace-underscore", "--trace-max-width", "1048576", "--trace-max-array", "0")
 _UNIT_BYTES = 1 << 20, 1 << 22
 """Least and largest size of the C++ files that are compiled together, if there are so many.
 
@@ -85,7 +78,7 @@ def model(
     work: Path,
     *,
     apart: Separated | None = None,
-    trace: bool = False,
+    trace: Waves = "",
     progress: Progress = silent,
 ) -> CompiledModel:
     """Compile a design, or return its model in ``work`` if this user has built it before.
@@ -107,11 +100,11 @@ def model(
 
 
 def _planned(
-    dut: Dut, work: Path, apart: Separated | None, trace: bool
+    dut: Dut, work: Path, apart: Separated | None, trace: Waves
 ) -> tuple[CompiledModel, tuple[str, ...]]:
     """Return the model, which may not be built yet, and Verilator's flags."""
     tool, cxx = verilator(), compiler()
-    flags = (*_TRANSLATE, *(_TRACE if trace else ()), *dut.flags)
+    flags = (*_TRANSLATE, *((f"--trace-{trace}", *_TRACE) if trace else ()), *dut.flags)
     verilog = map(read_bytes, dut.sources) if apart is None else apart.sources
     sources = [read_bytes(DESIGN_H), read_bytes(_DESIGN), *verilog]
     runtime = digest(tool.version, str(tool.program), cxx, *CXX)
@@ -199,7 +192,8 @@ def simulate(
 
     ``models``: folder of compiled simulators, ``work`` if None.
     """
-    apart, trace, folder = separate(dut.sources), job.wave is not None, models or work
+    apart, folder = separate(dut.sources), models or work
+    trace = waves_of(job.wave)
     short = not dut.level and job.cycles <= SHORT_RUN
     if short and not _is_there(_planned(dut, folder, apart, trace)[0]):
         dut = replace(dut, level="-O0")  # not worth optimising
@@ -211,7 +205,8 @@ def simulate(
     files = {n: job.folder / f"{n}.bin" for n in names}
     options: dict[str, object] = {**job.numbers, **files}
     if job.wave is not None:
-        options |= {"wave": job.wave, "wave_from": job.wave_from}
+        options |= {"wave": job.wave, "wave_from": job.wave_from, "wave_to": job.wave_to}
+        options["wave_zero"] = int(trace == "saif")  # it has no times, only how long
     arguments = [
         str(program.resolve()),
         *(f"--{k}={v.resolve() if isinstance(v, Path) else v}" for k, v in options.items()),

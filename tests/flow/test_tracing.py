@@ -78,7 +78,7 @@ def test_waves_are_those_of_the_frames(whole: flow.Compiled, tmp_path: Path) -> 
     ("options", "error", "message"),
     [
         ({"samples": 0}, SpecError, "samples must be at least 1, not 0"),
-        ({"wave": "w.txt"}, SpecError, "the file of waves must end in .vcd or .fst, not 'w.txt'"),
+        ({"wave": "w.txt"}, SpecError, "the file of waves must end in .vcd, .fst or .saif, not 'w"),
         ({"wave": "w.fst"}, ToolError, "a .fst file needs vcd2fst: install GTKWave"),
     ],
 )

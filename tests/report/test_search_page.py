@@ -153,5 +153,5 @@ def test_a_database_of_something_else_is_refused(tmp_path: Path) -> None:
 
 
 def test_a_search_takes_no_data(tmp_path: Path) -> None:
-    with pytest.raises(SpecError, match="diff and data must stand beside a build"):
+    with pytest.raises(SpecError, match="diff, data and activity must stand beside a build"):
         flow.report(search(tmp_path), data="digits")

@@ -226,7 +226,11 @@ _TRACE = (
     _BUILD,
     argument("--input", required=True, metavar="X.npy", help="floats or integers, [N, ..]"),
     argument("--samples", type=whole, metavar="N", help="only the first N; default: all"),
-    argument("--wave", metavar="FILE", help="simulate the design, waves to FILE.vcd or FILE.fst"),
+    argument(
+        "--wave",
+        metavar="FILE",
+        help="simulate the design, waves to FILE.vcd or FILE.fst, or switching to FILE.saif",
+    ),
     argument("--out", metavar="DIR", help="folder of trace.npz; default: BUILD"),
 )
 _VERIFY = (
@@ -350,6 +354,9 @@ _REPORT = (
     argument("--diff", metavar="OLD", help="an earlier build: show what has changed since"),
     argument("--data", metavar="DATA", help=f"labelled frames to classify: {_NAMED}"),
     argument("--samples", type=whole, metavar="N", help="only the first N frames; default: all"),
+    argument(
+        "--activity", metavar="FILE", help="SAIF file of trace --wave, for the energy estimate"
+    ),
     argument(
         "--clock-mhz", default=100.0, type=number, metavar="C", help="clock of rates; default: 100"
     ),

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -10,6 +10,7 @@ from .. import __version__
 from ..errors import SpecError
 from ..ir import Graph
 from ..ir.serialisation import digest
+from ..resources.switching import switching
 from ..storage import write_text
 from .boards import boards, fit_in_words
 from .builds import Build, BuildLike, open_build
@@ -49,6 +50,7 @@ def report(
     diff: BuildLike | None = None,
     data: str | None = None,
     samples: int | None = None,
+    activity: str | Path | None = None,
     clock_mhz: float = ASSUMED_MHZ,
     out: str | Path | None = None,
     progress: Progress = logged,
@@ -57,8 +59,10 @@ def report(
 
     ``source``: a build or its folder, or the folder of a search; ``diff``: an earlier build, for a
     page of what has changed since; ``data``: a labelled data set, whose first ``samples`` frames
-    are classified (all if None); ``clock_mhz``: clock of rates and latencies; ``out``: the file,
-    ``report.html`` in the build if None. Raises `SpecError` for data without labels.
+    are classified (all if None); ``activity``: a SAIF file of the design, as `trace` writes it,
+    whose switching the estimate of energy takes; ``clock_mhz``: clock of rates and latencies;
+    ``out``: the file, ``report.html`` in the build if None. Raises `SpecError` for data without
+    labels, and for options that do not belong together.
     """
     if clock_mhz <= 0:
         raise SpecError(f"the clock must be above 0 MHz, not {clock_mhz:g}")
@@ -67,13 +71,16 @@ def report(
     with extra("report", "report"):
         from ..report import page  # noqa: F401
     if isinstance(source, str | Path) and is_search(Path(source)):
-        if diff is not None or data is not None:
-            raise SpecError(f"diff and data must stand beside a build, and {source} is a search")
+        if any(each is not None for each in (diff, data, activity)):
+            raise SpecError(
+                f"diff, data and activity must stand beside a build, and {source} is a search"
+            )
         history = _search_page(Path(source))
         return _written(Path(source), out, history.name, history.html())
     build = open_build(source)
     before = None if diff is None else open_build(diff)
-    made = _page(build, data, samples, clock_mhz, progress)
+    measured = None if activity is None else switching(Path(activity), build.graph)
+    made = replace(_page(build, data, samples, clock_mhz, progress), switching=measured)
     shows, html = build.graph.name, ""
     if before is None:
         html = made.html()

@@ -88,7 +88,8 @@ def trace(
     ``input``: floats or integers ``[N, *shape of the model's input]``, or a .npy file of them;
     ``samples``: number of frames, the first ones. ``wave``: a .vcd file for the waves of the
     design, which then runs these frames in Verilator; or a .fst file, if GTKWave's ``vcd2fst`` is
-    installed. ``out``: folder of ``trace.npz``; default is the build.
+    installed; or a .saif file, which counts the changes of each signal while the design works
+    frame after frame. ``out``: folder of ``trace.npz``; default is the build.
     """
     target = None if wave is None else wave_file(wave)
     built = open_build(build)
@@ -106,8 +107,8 @@ def trace(
 def wave_file(path: str | Path) -> Path:
     """Check the name of a file for waves, and that the tool for it is installed."""
     path = Path(path)
-    if path.suffix not in (".vcd", ".fst"):
-        raise SpecError(f"the file of waves must end in .vcd or .fst, not {path.name!r}")
+    if path.suffix not in (".vcd", ".fst", ".saif"):
+        raise SpecError(f"the file of waves must end in .vcd, .fst or .saif, not {path.name!r}")
     if path.suffix == ".fst" and shutil.which("vcd2fst") is None:
         raise ToolError(
             "a .fst file needs vcd2fst: install GTKWave, such as Debian's package gtkwave, or give"

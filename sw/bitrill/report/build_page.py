@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
 
@@ -106,6 +106,8 @@ class BuildPage:
     version: str
     boards: tuple[Board, ...]
     answers: Answers | None
+    switching: Mapping[str, float] | None = None
+    """Measured changes of a signal in a cycle, by node."""
 
     def html(self) -> str:
         """Return the page."""
@@ -118,7 +120,7 @@ class BuildPage:
             energy=sum((r.energy for r in rows), Energy()),
             ddr=ddr_nj(self.graph),
             spread=SPREAD,
-            switching=USUAL_SWITCHING,
+            usual=USUAL_SWITCHING,
             most=_most(rows),
             figures=self.figures(rows),
             sentences=self.sentences(rows, times),
@@ -159,7 +161,7 @@ class BuildPage:
 
     def rows(self) -> tuple[LayerRow, ...]:
         """Rows of the table of layers, the FIFOs last."""
-        used, energy = network_resources(self.graph), energies(self.graph)
+        used, energy = network_resources(self.graph), energies(self.graph, self.switching)
         most = max(n.interval for n in self.graph.nodes)
         rows = [_row(n, used[n.name], energy[n.name], most) for n in self.graph.nodes]
         bits = sum(f.bits for f in self.fifos)

@@ -105,7 +105,7 @@ class DiffPage:
         """Figures of the whole networks."""
         pages = (self.before, self.after)
         totals = [sum(network_resources(p.graph).values(), Resources()) for p in pages]
-        energy = [sum(e.total for e in energies(p.graph).values()) for p in pages]
+        energy = [sum(e.total for e in energies(p.graph, p.switching).values()) for p in pages]
         found = [
             _counted("cycles a frame", *(float(p.predicted.ii) for p in pages)),
             _figure("frames a second", brief, *(p.fps for p in pages)),
@@ -202,7 +202,7 @@ def _n_weights(page: BuildPage) -> int:
 
 
 def _layer_figures(page: BuildPage) -> dict[str, LayerFigures]:
-    used, energy = network_resources(page.graph), energies(page.graph)
+    used, energy = network_resources(page.graph), energies(page.graph, page.switching)
     return {
         n.name: LayerFigures(used[n.name].lcs, n.interval, energy[n.name].total)
         for n in page.graph.nodes

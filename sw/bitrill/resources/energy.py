@@ -41,8 +41,9 @@ LOGIC_SHARE, CLOCK_SHARE = 16 / 90, 14 / 90
 LUTRAM_PJ = LUT_PJ * LOGIC_SHARE
 """pJ for each bit that a memory of LUTs reads or writes: the energy in the LUT itself."""
 
-USUAL_SWITCHING = 0.25
-"""Changes of a signal in a busy cycle where nobody measured them: random bits change in half."""
+USUAL_SWITCHING = 0.4
+"""Changes of a signal in a busy cycle where nobody measured them: those of TFC's matrices on MNIST
+(`bitrill.resources.switching`), a network like the one that `LUT_PJ` is fitted to."""
 
 SPREAD = 3
 """Factor, up or down, within which the estimate counts as fit."""
