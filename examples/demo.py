@@ -10,9 +10,10 @@ a Zynq-7020, and prints one table. Exits with 1 unless everything agrees.
 from __future__ import annotations
 
 import argparse
+import re
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -40,13 +41,15 @@ def main() -> int:
 
 def demo(out: Path, epochs: int | None = None) -> tuple[bool, list[tuple[str, str]]]:
     """Run all steps; return whether everything agreed, and the table."""
-    with step("training a binary network on the digits"):
-        trained = flow.train("tfc", out=out / "model", dataset="digits", epochs=epochs)
-    with step("compiling it to Verilog"):
-        compiled = flow.compile(trained.model, out=out / "build")
-    with step("every test image through the Verilog (Verilator)"):
-        full = flow.verify(compiled.build, data="digits")
-    with step(f"{STALLED_SAMPLES} images with random stalls on both sides (cocotb)"):
+    with step("training a binary network on the digits") as progress:
+        trained = flow.train(
+            "tfc", out=out / "model", dataset="digits", epochs=epochs, progress=progress
+        )
+    with step("compiling it to Verilog") as progress:
+        compiled = flow.compile(trained.model, out=out / "build", progress=progress)
+    with step("every test image through the Verilog (Verilator)") as progress:
+        full = flow.verify(compiled.build, data="digits", progress=progress)
+    with step(f"{STALLED_SAMPLES} images with random stalls on both sides (cocotb)") as progress:
         stalled = flow.verify(
             compiled.build,
             data="digits",
@@ -54,9 +57,10 @@ def demo(out: Path, epochs: int | None = None) -> tuple[bool, list[tuple[str, st
             samples=STALLED_SAMPLES,
             stall=0.5,
             out=out / "stalled",
+            progress=progress,
         )
-    with step("synthesis for a Zynq-7020 (Yosys)"):
-        synthesised = flow.synth(compiled.build)
+    with step("synthesis for a Zynq-7020 (Yosys)") as progress:
+        synthesised = flow.synth(compiled.build, progress=progress)
     return full.ok and stalled.ok, report(trained, compiled, full, stalled, synthesised)
 
 
@@ -94,12 +98,24 @@ def percent(share: float | None) -> str:
 
 
 @contextmanager
-def step(what: str) -> Iterator[None]:
-    """Write a step and its time to stderr."""
-    print(f"demo: {what} ...", end=" ", file=sys.stderr, flush=True)
+def step(what: str) -> Iterator[Callable[[str, int, int], None]]:
+    """Write a step, what it waits for meanwhile, and its time to stderr; all in one line."""
+
+    def say(text: str, end: str) -> None:
+        print(text, end=end, file=sys.stderr, flush=True)
+
+    seen: list[str] = []
+
+    def waiting(part: str, done: int, total: int) -> None:
+        kind = re.split(r"\d", part)[0]  # one epoch for all of them
+        if kind not in seen:
+            seen.append(kind)
+            say(part, " .. ")
+
+    say(f"demo: {what}:", " ")
     start = time.monotonic()
-    yield
-    print(f"{time.monotonic() - start:.0f} s", file=sys.stderr, flush=True)
+    yield waiting
+    say(f"{time.monotonic() - start:.0f} s", "\n")
 
 
 if __name__ == "__main__":

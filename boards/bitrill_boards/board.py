@@ -114,6 +114,11 @@ class Board:
         steps.append("run on hardware" if "hardware" in self.proven else "never run on hardware")
         return ", ".join(steps)
 
+    @property
+    def link(self) -> str:
+        """The link to its host: axi or uart."""
+        return schema.LINKS[self.family]
+
     def usable(self, resource: str) -> int:
         """Return how many of ``lut``, ``ff``, ``bram`` or ``dsp`` a design may use."""
         return int(getattr(self.resources, resource) * self.share[resource])
@@ -127,7 +132,7 @@ class Board:
             "part": self.part,
             "clock_mhz": self.clock_mhz,
             "toolchains": list(self.toolchains),
-            "link": schema.LINKS[self.family],
+            "link": self.link,
             "usable": {r: self.usable(r) for r in SHARES},
             "status": self.status,
         }
@@ -197,10 +202,10 @@ def paths(folder: str | Path | None = None) -> dict[str, Path]:
 
 
 def find(name: str, folder: str | Path | None = None) -> Board:
-    """Return the board with a name; raise a `SpecError` that lists the nearest names."""
+    """Return the board of a name, in any case; raise a `SpecError` that lists the nearest ones."""
     known = paths(folder)
-    if name in known:
-        return load(known[name])
+    if name.lower() in known:
+        return load(known[name.lower()])
     near = difflib.get_close_matches(name.lower().replace("_", "-"), known, n=3, cutoff=0.4)
     hint = f"nearest: {', '.join(near)}" if near else f"known: {', '.join(known)}"
     raise SpecError(f"board must be a known one, not {name!r} ({hint})")

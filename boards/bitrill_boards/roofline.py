@@ -18,6 +18,7 @@ from bitrill.errors import FitError, SpecError
 from bitrill.ir.graph import Graph
 from bitrill.ir.types import Tensor
 from bitrill.parts.devices import FOUR_FOR_SIX, Part, part_of
+from bitrill.parts.families import foreign_cells
 from bitrill.resources.estimate import Resources
 
 from .board import Board
@@ -50,7 +51,8 @@ class Roofline:
     ``needs`` and ``usable``: by resource, as far as known. ``core``, ``system``: frames per second
     on chip, and with the links; ``limit``: what bounds ``system``: core, port, ddr or uart.
     ``estimate``: estimated share of the usable four-input LUTs, two for each six-input LUT, if the
-    exact number is not known.
+    exact number is not known. ``foreign``: families whose cells the network is made of, and which
+    the board's part does not have. ``part``: that part.
     """
 
     board: str
@@ -61,11 +63,13 @@ class Roofline:
     system: float
     limit: str
     estimate: float | None = None
+    foreign: str = ""
+    part: str = ""
 
     @property
     def lacks(self) -> list[str]:
-        """Messages about each resource of which there is too little."""
-        return [
+        """Messages about foreign cells, and about each resource of which there is too little."""
+        return [f"made of cells of {self.foreign}"] * bool(self.foreign) + [
             f"{name} {n:,} of {self.usable[name]:,} usable"
             for name, n in self.needs.items()
             if n > self.usable[name]
@@ -74,7 +78,7 @@ class Roofline:
     @property
     def fits(self) -> bool | None:
         """Whether the network fits; None if only place and route can tell."""
-        return not self.lacks if self.needs else None
+        return not self.lacks if self.needs or self.foreign else None
 
     def to_json(self) -> dict[str, object]:
         return {
@@ -127,7 +131,19 @@ def roofline(
     else:
         estimate = FOUR_FOR_SIX * used.lcs / board.usable("lut")
     usable = {r: board.usable(r) for r in needs}
-    return Roofline(board.name, float(clock), needs, usable, core, bounds[limit], limit, estimate)
+    made_of = {n.folded.primitives for n in graph.nodes}
+    return Roofline(
+        board.name,
+        float(clock),
+        needs,
+        usable,
+        core,
+        bounds[limit],
+        limit,
+        estimate,
+        foreign_cells(made_of, part_for(board).family),
+        board.part,
+    )
 
 
 def made_clock(board: Board, asked_mhz: float | Fraction) -> Fraction:

@@ -33,6 +33,7 @@ def test_inspect_prints_every_stage_and_a_table(model: Path, run: Run) -> None:
     code, out, err = run("inspect", model, "--json")
     assert code == 0
     keys = {"stages", "layers", "total", "ii", "latency", "advice", "dropped_channels"}
+    keys |= {"graph", "netron"}
     assert keys == set(json.loads(out))
 
 
@@ -69,6 +70,7 @@ def test_compile_prints_what_it_made(model: Path, tmp_path: Path, run: Run) -> N
         "nodes",
         "ii",
         "latency",
+        "latency_ns",
         "fifo_bits",
         "block_memory",
         "part",
@@ -274,7 +276,7 @@ def test_synth_prints_layers_and_the_netlists_check(build: Path, run: Run, monke
 
 def test_doctor_says_how_to_get_what_is_missing(run: Run, monkeypatch) -> None:
     check = Check("perl", "", "missing", "starts Verilator", "apt-get install perl")
-    monkeypatch.setattr(flow, "doctor", lambda: flow.Diagnosis((check,)))
+    monkeypatch.setattr(flow, "doctor", lambda verbs, **_: flow.Diagnosis((check,)))
     code, out, _ = run("doctor")
     assert code == 3
     words = ["perl", "-", "missing", "starts Verilator", "apt-get install perl"]

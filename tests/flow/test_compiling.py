@@ -45,6 +45,7 @@ def test_compile_leaves_six_files_and_says_so(whole: flow.Compiled) -> None:
         "nodes": len(whole.build.graph.nodes),
         "ii": int(predicted.ii),
         "latency": predicted.latency,
+        "latency_ns": 10.0 * predicted.latency,
         "fifo_bits": fifo_bits(whole.build.graph),
         "block_memory": {"ramb18": 0, "bits": 0},
         "part": DEFAULT_PART,

@@ -11,7 +11,7 @@ with connect("FOLDER") as driver:               # made by `bitrill build`
 
 from .axi_transport import AxiTransport
 from .driver import Driver
-from .driver_errors import DriverError, LinkError
+from .driver_errors import DriverError, LinkError, UsageError
 from .folder import Folder
 from .network import Network
 from .opening import connect
@@ -30,6 +30,7 @@ __all__ = [
     "PySerial",
     "SerialTransport",
     "Transport",
+    "UsageError",
     "connect",
     "summary",
 ]

@@ -13,13 +13,13 @@ import sys
 import numpy as np
 
 from .driver import Driver
-from .driver_errors import DriverError
+from .driver_errors import DriverError, UsageError
 from .folder import Folder
 from .opening import TRANSPORTS, connect, load_bitstream
 from .output_files import files_of
 from .summary import summary
 
-WRONG, FAILED = 1, 4
+WRONG, USAGE, FAILED = 1, 2, 4
 """Exit codes, besides 0 and argparse's 2: frames differ; the command failed."""
 
 
@@ -68,7 +68,7 @@ def main(arguments: list[str] | None = None) -> int:
         return _run(a)
     except DriverError as error:
         print(f"error: {error}", file=sys.stderr)
-        return FAILED
+        return USAGE if isinstance(error, UsageError) else FAILED
     except (MemoryError, OSError) as error:
         print(f"error: {type(error).__name__}: {error}", file=sys.stderr)
         return FAILED

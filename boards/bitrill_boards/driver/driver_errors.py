@@ -1,4 +1,4 @@
-"""Errors of the driver. `LinkError` is a `DriverError`."""
+"""Errors of the driver. `LinkError` and `UsageError` are `DriverError`."""
 
 
 class DriverError(Exception):
@@ -7,3 +7,7 @@ class DriverError(Exception):
 
 class LinkError(DriverError):
     """Nothing answers at the other end of the link, or something wrong."""
+
+
+class UsageError(DriverError):
+    """Something was asked for that this kind of board does not have."""

@@ -7,7 +7,7 @@ import os
 
 from . import fpga_manager, linux, pynq
 from .driver import Driver
-from .driver_errors import DriverError, LinkError
+from .driver_errors import LinkError, UsageError
 from .folder import Folder
 from .serial_transport import PySerial, SerialTransport
 from .transport import Transport
@@ -55,14 +55,7 @@ def open_transport(
     already ``loaded``, by JTAG for example. ``root``: root of the board's file system.
     """
     f = folder if isinstance(folder, Folder) else Folder(folder)
-    kinds = TRANSPORTS[f.link]
-    kind = _installed(kinds) if kind is None else kind
-    if kind not in kinds:
-        raise DriverError(
-            f"transport must be {' or '.join(kinds)} for {f.manifest['board']}, not {kind!r}"
-        )
-    if port is not None and kind != "uart":
-        raise DriverError(f"port is for serial lines only: transport {kind} has none")
+    kind = kind_for(f.link, f.manifest["board"], kind, port)
     if load and kind != "pynq":
         load_bitstream(f, root=root)
     if kind == "uart":
@@ -70,6 +63,17 @@ def open_transport(
     if kind == "pynq":
         return kind, pynq.open_board(f, root=root, loaded=loaded)
     return kind, linux.open_board(f.manifest, root=root, loaded=loaded)
+
+
+def kind_for(link: str, board: str, kind: str | None, port: str | None) -> str:
+    """Return the transport for a board with a ``link``; `UsageError` if it has none such."""
+    kinds = TRANSPORTS[link]
+    kind = _installed(kinds) if kind is None else kind
+    if kind not in kinds:
+        raise UsageError(f"transport must be {' or '.join(kinds)} for {board}, not {kind!r}")
+    if port is not None and kind != "uart":
+        raise UsageError(f"port is for serial lines only: transport {kind} has none")
+    return kind
 
 
 def _serial(folder: Folder, port: str) -> SerialTransport:
@@ -92,7 +96,7 @@ def _serial(folder: Folder, port: str) -> SerialTransport:
 def load_bitstream(folder: Folder, *, root: str = "/") -> None:
     """Load the folder's bitstream through the Linux kernel's FPGA manager, on this Zynq board."""
     if folder.link != "axi":
-        raise DriverError("a board on a serial line is loaded from the host: bitrill flash")
+        raise UsageError("a board on a serial line is loaded from the host: bitrill flash")
     fpga_manager.load(folder.bitstream, folder.manifest["part"], root=root)
 
 

@@ -78,7 +78,7 @@ def compiled(done: flow.Compiled) -> str:
             str(build.graph),
             "",
             f"predicted: a frame every {build.predicted.ii} cycles,"
-            f" latency {build.predicted.latency} cycles",
+            f" latency {build.predicted.latency} cycles ({done.latency_ns:,.0f} ns)",
             f"FIFOs: {done.fifo_bits:,} bits",
             f"block memory: {done.block_memory}",
             f"{done.fps:,.0f} frames/s at {done.clock_mhz:g} MHz (assumed)",
@@ -87,9 +87,32 @@ def compiled(done: flow.Compiled) -> str:
             f"part: {done.made_for}",
             f"predicted resources: {done.resources} ({accuracy()})",
             f"Verilog: {build.verilog}",
+            *not_fitting(done),
             fitting(done),
         ]
     )
+
+
+def not_fitting(done: flow.Compiled) -> list[str]:
+    """Return in words why boards are not in the list, though their part is large enough."""
+    if done.board is not None:
+        return []
+    foreign = [r for r in done.rooflines if r.foreign]
+    lines = []
+    if foreign:
+        names = ", ".join(r.board for r in foreign)
+        lines.append(
+            f"not for {names}: made of cells of {foreign[0].foreign}; compile with --board, or"
+            " with --part portable"
+        )
+    own = done.part.device if done.part is not None and done.fits else ""
+    for r in done.rooflines:
+        if own and r.part.startswith(own) and r.lacks and not r.foreign:
+            lines.append(
+                f"does not fit {r.board}, which has this part: {'; '.join(r.lacks)}, with the"
+                " shell, and with room for routing"
+            )
+    return lines
 
 
 def fitting(done: flow.Compiled) -> str:

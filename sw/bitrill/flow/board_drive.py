@@ -145,6 +145,7 @@ def drive(
     target = None if out is None else output_file(out)
     with extra("boards", "drive"):
         from bitrill_boards import driver
+    _require_kind(board, boards, transport, port)
     built = open_build(build)
     place = board_folder(board, built, source, boards)
     _require_network(place)
@@ -156,6 +157,8 @@ def drive(
             network = driver.Network.read(place.folder / "network.json")
             runner = driver.Driver(network, link, roofline=place.manifest.roofline)
             integers, outputs = _run(runner, registers, images, progress)
+    except driver.UsageError as error:
+        raise SpecError(str(error)) from error
     except driver.DriverError as error:
         raise ToolError(str(error)) from error
     if expected is None or weights is not None:  # recorded outputs belong to the old weights
@@ -191,6 +194,22 @@ def _check(transport: str | None, both: bool, samples: int | None) -> None:
         raise SpecError("a self-test uses the recorded frames: give no input")
     if samples is not None and samples < 1:
         raise SpecError(f"samples must be at least 1, not {samples}")
+
+
+def _require_kind(
+    board: str, boards: str | Path | None, transport: str | None, port: str | None
+) -> None:
+    """Raise `SpecError` if the board has no such transport, before anything else is looked at."""
+    from bitrill_boards.board import find
+    from bitrill_boards.driver import UsageError
+    from bitrill_boards.driver.opening import kind_for
+
+    chosen = find(board, boards)
+    if transport not in (None, "simulation"):
+        try:
+            kind_for(chosen.link, chosen.name, transport, port)
+        except UsageError as error:
+            raise SpecError(str(error)) from None
 
 
 def _run(

@@ -57,6 +57,11 @@ class Compiled(Result):
         return float(Fraction(self.clock_mhz) * 1_000_000 / self.build.predicted.ii)
 
     @property
+    def latency_ns(self) -> float:
+        """Nanoseconds from the first input beat to the last output beat, at ``clock_mhz``."""
+        return self.build.predicted.latency * 1000 / self.clock_mhz
+
+    @property
     def assumed(self) -> bool:
         """Whether nobody named a part."""
         return self.options.part is None and self.options.board is None
@@ -84,7 +89,7 @@ class Compiled(Result):
     @property
     def board(self) -> str | None:
         """Name of the board that was compiled for."""
-        return self.options.board
+        return self.options.board and self.options.board.lower()
 
     @cached_property
     def rooflines(self) -> tuple[Roofline, ...]:
@@ -108,7 +113,7 @@ class Compiled(Result):
             "network": self.build.graph.name,
             "nodes": len(self.build.graph.nodes),
             "cycles a frame": predicted.ii,
-            "latency": f"{predicted.latency} cycles",
+            "latency": f"{predicted.latency} cycles, {self.latency_ns:,.0f} ns",
             "frames/s": f"{self.fps:,.0f} at {self.clock_mhz:g} MHz (assumed)",
             "part": self.made_for,
             "LUTs": f"{self.resources.lcs:,} (predicted)",
@@ -124,6 +129,7 @@ class Compiled(Result):
             "nodes": len(self.build.graph.nodes),
             "ii": exact_number(self.build.predicted.ii),
             "latency": self.build.predicted.latency,
+            "latency_ns": self.latency_ns,
             "fifo_bits": self.fifo_bits,
             "block_memory": {"ramb18": memory.halves, "bits": memory.bits},
             "fps": self.fps,

@@ -62,12 +62,17 @@ def require_cells(made_of: Iterable[Primitives], family: Primitives, target: str
 
     ``made_of``: the primitives of its operators; plain logic suits every family.
     """
-    foreign = sorted({p for p in made_of if p not in ("portable", family)})
+    foreign = foreign_cells(made_of, family)
     if foreign:
         raise SpecError(
-            f"the design is made of cells of {', '.join(foreign)}, and {target} has those of"
+            f"the design is made of cells of {foreign}, and {target} has those of"
             f" {family}: compile it for {target}, or with --part portable"
         )
+
+
+def foreign_cells(made_of: Iterable[Primitives], family: Primitives) -> str:
+    """Return the families other than ``family`` that a design has cells of, in words."""
+    return ", ".join(sorted({p for p in made_of if p not in ("portable", family)}))
 
 
 def usual_part(made_of: Iterable[Primitives]) -> str:

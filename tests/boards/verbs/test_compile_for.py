@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -84,6 +85,34 @@ def test_a_board_or_a_part(model: Path, tmp_path: Path) -> None:
     with pytest.raises(SpecError, match=r"board must be .*, not 'pynq' \(nearest: pynq-z"):
         flow.compile(model, out=tmp_path, board="pynq")
     assert not list(tmp_path.iterdir())
+
+
+@pytest.mark.parametrize("part", ["XC7Z020CLG400-1", "lfe5u-85f"])
+def test_the_part_and_the_list_of_boards_agree(model: Path, tmp_path: Path, part: str) -> None:
+    """A design of a family's cells is for that family's boards, and the report says so."""
+    done = flow.compile(model, out=tmp_path, part=part)
+    boards = done.to_json()["boards"]
+    own = {"zynq7", "zynqmp"} if part.startswith("XC7") else {"ecp5"}
+    known = {b.name: b.family for b in flow.boards().boards}
+    assert {known[name] for name, b in boards.items() if b["fits"] is not False} == own
+    *_, why, last = show.compiled(done).splitlines()
+    foreign = [name for name, family in known.items() if family not in own]
+    cells = "xc7" if part.startswith("XC7") else "ecp5"
+    assert why.startswith(f"not for {', '.join(foreign)}: made of cells of {cells}; ")
+    assert not any(f"{name}" in last for name in foreign)
+
+
+def test_a_board_with_less_room_than_its_part_says_why(model: Path, tmp_path: Path) -> None:
+    """The part takes the network, but its board has a shell beside it."""
+    found = flow.compile(model, out=tmp_path / "b", part="xc7z010")
+    tight = replace(
+        found.rooflines[0], board="tight", part="xc7z010-x", needs={"lut": 2}, usable={"lut": 1}
+    )
+    object.__setattr__(found, "rooflines", (tight,))
+    assert (
+        "does not fit tight, which has this part: lut 2 of 1 usable, with the shell, and with room"
+        " for routing"
+    ) in show.compiled(found)
 
 
 def test_the_report_names_boards(model: Path, tmp_path: Path) -> None:

@@ -70,7 +70,7 @@ def test_a_zynq_is_driven_on_the_board(build, tmp_path: Path, run: Run, chain, m
         (["--transport", "usb"], 2, "--transport must be one of uart, pynq, .*, not 'usb'.*"),
         (["--transport", "simulation", "--port", "p"], 2, "a simulation has no port"),
         (["--input", "none.npy"], 4, "cannot read none.npy: No such file or directory"),
-        (["--transport", "linux"], 4, "transport must be uart for ulx3s-85f, not 'linux'"),
+        (["--transport", "linux"], 2, "transport must be uart for ulx3s-85f, not 'linux'"),
     ],
 )
 def test_wrong_options_of_drive(
@@ -81,6 +81,14 @@ def test_wrong_options_of_drive(
     np.save("empty.npy", np.zeros((0, *build.graph.source.shape)))
     base = ("drive", "ulx3s-85f", build.folder, "--source", tmp_path)
     refused(run(*base, *arguments), code, message)
+
+
+def test_a_transport_of_another_kind_of_board(build, run: Run, chain) -> None:
+    """It is wrong usage, whether or not anything was built for the board."""
+    got = run("drive", "iCEBreaker", build.folder, "--transport", "pynq")
+    refused(got, 2, "transport must be uart for icebreaker, not 'pynq'")
+    got = run("drive", "pynq-z2", build.folder, "--transport", "linux", "--port", "p")
+    refused(got, 2, "port is for serial lines only: transport linux has none")
 
 
 def test_an_input_of_another_shape(build, tmp_path: Path, run: Run, chain) -> None:
