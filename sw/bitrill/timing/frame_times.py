@@ -17,7 +17,7 @@ from .row_graph import is_large
 HOPS = 4
 """Rules inside an operator that are followed back to what an event waits for."""
 
-DETAILED = 30_000_000
+DETAILED = 10_000_000
 """Events of a frame up to which the times of all steps are computed."""
 
 

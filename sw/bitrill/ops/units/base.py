@@ -192,8 +192,8 @@ class Unit(ABC):
         turns = op.neuron_fold * op.plane_pairs
         replayed = vectors * op.cols * x * (1 + turns) if turns > 1 else 0
         block = 2 << bits_for(op.synapse_fold) >= REPLAY_BLOCK
-        word = impl.pe * self.lanes(op) * w // self.word_planes(op)
-        read = steps * word if op.steps > 1 else 0
+        read = vectors * self.stored_bits(op) * op.plane_pairs // self.word_planes(op)
+        read = read if op.steps > 1 else 0  # one word stays in its register
         return (
             self.products(steps * impl.pe * self.lanes(op), w, x)
             + Work(add_bits=steps * impl.pe * op.y.type.bits if self.longest(op) > 1 else 0)
