@@ -17,8 +17,11 @@ PLANES = 3
 PLANE_WIDE, PLANE_HIGH = 400, 260
 """Size of such a drawing inside its margins."""
 
-STEP, LINES_HIGH = 128, 300
-"""Distance of two parallel axes, and their length."""
+LINES_WIDE, LINES_HIGH = 1100, 300
+"""Width that parallel axes fill, and their length."""
+
+LEAST_STEP, MOST_STEP = 128, 280
+"""Least and greatest distance of two of them."""
 
 FIGURES = {
     "accuracy": "validation accuracy",
@@ -107,7 +110,7 @@ class SearchPage:
             planes=self.planes,
             axes=self.axes,
             lines=self.lines,
-            step=STEP,
+            step=self.step,
             high=LINES_HIGH,
             plane=(PLANE_WIDE, PLANE_HIGH),
             importance=self.importance,
@@ -174,11 +177,16 @@ class SearchPage:
         )
 
     @property
+    def step(self) -> int:
+        """Distance of two parallel axes."""
+        return max(LEAST_STEP, min(MOST_STEP, LINES_WIDE // max(1, len(self.axes) - 1)))
+
+    @property
     def lines(self) -> tuple[Line, ...]:
         """Every measured trial as a line; those of the front come last, on top."""
         found = []
         for k, t in enumerate(self.measured):
-            at = [(n * STEP, a.places[k]) for n, a in enumerate(self.axes)]
+            at = [(n * self.step, a.places[k]) for n, a in enumerate(self.axes)]
             points = [f"{x} {LINES_HIGH * (1 - p):.1f}" for x, p in at if p is not None]
             found.append(Line(t, f"M{'L'.join(points)}", title(t)))
         return tuple(sorted(found, key=lambda line: line.trial.front))
