@@ -46,7 +46,7 @@ from support import HANG_SECONDS
     ],
 )
 def test_every_error_has_its_exit_code(error, code: int, run: Run, monkeypatch) -> None:
-    def fail():
+    def fail(**_):
         raise error
 
     monkeypatch.setattr(flow, "doctor", fail)
@@ -71,7 +71,7 @@ FAULTS = [
 def test_a_fault_is_one_line_that_names_the_file_of_its_trace(
     fault: BaseException, said: str, run: Run, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
-    def bug():
+    def bug(**_):
         raise fault
 
     monkeypatch.setattr(flow, "doctor", bug)
@@ -93,7 +93,7 @@ def test_a_fault_is_one_line_that_names_the_file_of_its_trace(
 
 
 def test_a_trace_that_cannot_be_written(run: Run, monkeypatch) -> None:
-    def bug():
+    def bug(**_):
         raise ZeroDivisionError
 
     monkeypatch.setattr(flow, "doctor", bug)
@@ -109,7 +109,7 @@ def test_a_trace_that_cannot_be_written(run: Run, monkeypatch) -> None:
 
 @pytest.mark.parametrize("number", [errno.ENOSPC, errno.EFBIG, errno.EMFILE])
 def test_an_error_of_the_surroundings_is_no_fault(number: int, run: Run, monkeypatch) -> None:
-    def full():
+    def full(**_):
         raise OSError(number, os.strerror(number), "/some/file")
 
     monkeypatch.setattr(flow, "doctor", full)
@@ -129,7 +129,7 @@ def test_many_reasons_stay_one_line() -> None:
 
 
 def test_an_interrupt_is_one_line(run: Run, monkeypatch) -> None:
-    def interrupted():
+    def interrupted(**_):
         raise KeyboardInterrupt
 
     monkeypatch.setattr(flow, "doctor", interrupted)
@@ -139,9 +139,21 @@ def test_an_interrupt_is_one_line(run: Run, monkeypatch) -> None:
     assert (code, json.loads(out)) == (130, {"error": text, "kind": "Interrupted", "details": {}})
 
 
+def test_an_interrupted_training_says_how_to_go_on(run: Run, monkeypatch, tmp_path) -> None:
+    def interrupted(*_, **__):
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("bitrill.train.train", interrupted)
+    assert run("train", "tfc", "--out", "net") == (
+        130,
+        "",
+        "bitrill: interrupted; nothing half-written is left; go on with --resume --out net\n",
+    )
+
+
 def test_a_termination_is_an_interrupt(run: Run, monkeypatch) -> None:
     before = signal.getsignal(signal.SIGTERM)
-    monkeypatch.setattr(flow, "doctor", lambda: signal.raise_signal(signal.SIGTERM))
+    monkeypatch.setattr(flow, "doctor", lambda **_: signal.raise_signal(signal.SIGTERM))
     assert run("doctor") == (130, "", "bitrill: interrupted; nothing half-written is left\n")
     assert signal.getsignal(signal.SIGTERM) is before
 
@@ -152,7 +164,7 @@ def test_an_interrupted_process_leaves_no_build(model: Path, tmp_path: Path) -> 
         "import signal, sys, bitrill_hw.design.verilog as v\n"
         # a shell that starts the tests in the background leaves the signal ignored
         "signal.signal(signal.SIGINT, signal.default_int_handler)\n"
-        "def wait(graph):\n    print('now', flush=True)\n    signal.pause()\n"
+        "def wait(graph, **_):\n    print('now', flush=True)\n    signal.pause()\n"
         "v.verilog = wait\nfrom bitrill.cli import main\n"
         f"sys.exit(main(['compile', {str(model)!r}, '--out', 'b', '--quiet']))"
     )
@@ -185,14 +197,15 @@ def test_a_reader_that_leaves_early_is_no_error(model: Path) -> None:
 
 
 def test_whatever_a_library_prints_json_stays_json(run: Run, monkeypatch) -> None:
-    def noisy():
+    def noisy(**_):
         print("from a library")
         os.write(1, b"from a tool\n")
         return Diagnosis(())
 
     monkeypatch.setattr(flow, "doctor", noisy)
     code, out, err = run("doctor", "--json")
-    assert (code, json.loads(out)) == (0, {"ok": True, "tools": []})
+    assert code == 3  # there is not even a Python
+    assert json.loads(out).keys() == {"ok", "tools", "verbs"}
     assert err == "from a library\nfrom a tool\n"
 
 
@@ -247,7 +260,7 @@ def test_no_program_is_left_after_a_stop(run: Run, monkeypatch, tmp_path: Path) 
     """A compiler's driver ends with the compiler, whoever catches the stop on its way."""
     script = "sleep 600 & echo $! > child; wait"
 
-    def verb():
+    def verb(**_):
         processes.start(["bash", "-c", script], cwd=tmp_path, stdout=2, stderr=2)
         while not (tmp_path / "child").exists() or not (tmp_path / "child").read_text():
             time.sleep(0.01)

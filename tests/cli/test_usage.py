@@ -26,7 +26,7 @@ VERBS = (
             ["compile", "m", "--out", "b", "--fold=f"],
             "unknown option '--fold=f'; did you mean '--folding'? (see bitrill compile --help)",
         ),
-        (["doctor", "now"], "unknown argument 'now' (see bitrill doctor --help)"),
+        (["boards", "b", "now"], "unknown argument 'now' (see bitrill boards --help)"),
         (
             ["compile", "m"],
             "the following arguments are required: --out (see bitrill compile --help)",

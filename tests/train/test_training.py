@@ -72,12 +72,17 @@ def test_a_run_that_is_broken_off_goes_on_to_the_same_result(finished: Path, tmp
     assert result.model == tmp_path / "model.onnx"
 
 
-def test_a_run_stopped_at_once_can_be_resumed(finished: Path, tmp_path: Path):
+def test_a_run_stopped_at_once_can_be_resumed(
+    finished: Path, tmp_path: Path, caplog: pytest.LogCaptureFixture
+):
     def stop(*_: Any) -> None:
         raise KeyboardInterrupt
 
-    with pytest.raises(KeyboardInterrupt):
-        train("tfc", epochs=EPOCHS, out=tmp_path, progress=stop)
+    for run in range(2):  # the second run begins anew
+        with pytest.raises(KeyboardInterrupt):
+            train("tfc", epochs=EPOCHS, out=tmp_path, progress=stop)
+        lost = f"{tmp_path / 'checkpoint.pt'} of an earlier run is replaced: --resume would have"
+        assert (lost in caplog.text) is (run == 1)
     train("tfc", epochs=EPOCHS, out=tmp_path, resume=True)
     assert contents(tmp_path) == contents(finished)
 

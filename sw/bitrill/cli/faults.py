@@ -51,7 +51,8 @@ def as_error(fault: BaseException, arguments: Sequence[str]) -> BitrillError:
     if isinstance(fault, BitrillError):
         return fault
     if isinstance(fault, KeyboardInterrupt):
-        return Interrupted(INTERRUPTED)
+        said = str(fault)  # how to go on
+        return Interrupted(f"{INTERRUPTED}; {said}" if said else INTERRUPTED)
     if isinstance(fault, OSError) and fault.errno in _SURROUNDINGS:
         where = "" if fault.filename is None else f" {fault.filename}"
         return StorageError(f"cannot read or write{where}: {fault.strerror}")

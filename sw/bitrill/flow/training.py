@@ -64,22 +64,25 @@ def train(
         known = "" if accuracy is None else f", accuracy {100 * accuracy:.2f} %"
         progress(f"epoch {epoch}/{n_epochs}{known}", (epoch - 1) * n + k, n_epochs * n)
 
-    metrics = training.train(
-        recipe,
-        out=out,
-        weights=weights,
-        acts=acts,
-        dataset=dataset,
-        epochs=epochs,
-        seed=seed,
-        resume=resume,
-        mean=mean,
-        std=std,
-        width=width,
-        prune=prune,
-        budget=budget,
-        progress=batch,
-    ).metrics
+    try:
+        metrics = training.train(
+            recipe,
+            out=out,
+            weights=weights,
+            acts=acts,
+            dataset=dataset,
+            epochs=epochs,
+            seed=seed,
+            resume=resume,
+            mean=mean,
+            std=std,
+            width=width,
+            prune=prune,
+            budget=budget,
+            progress=batch,
+        ).metrics
+    except KeyboardInterrupt:
+        raise KeyboardInterrupt(f"go on with --resume --out {out}") from None
     return Trained(
         metrics["name"],
         Path(out) / "model.onnx",

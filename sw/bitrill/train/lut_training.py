@@ -25,7 +25,7 @@ from .epochs import train_epoch
 from .evaluation import decisions
 from .lut_network import LutNetwork, Thermometer, live_parts, to_onnx
 from .lut_recipe import CLASSES, LutOptions, luts_of
-from .state_files import check_options, read_state, whole, write_state
+from .state_files import check_options, read_state, warn_of_restart, whole, write_state
 from .training_loop import Epoch, Progress, TrainedNetwork, quiet_torch
 
 FORMAT = 1
@@ -151,6 +151,8 @@ def run(
         checkpoint = out / "checkpoint.pt" if out else None
         if checkpoint and resume and checkpoint.exists():
             state.restore(checkpoint)
+        elif checkpoint:
+            warn_of_restart(checkpoint)
         for stale in ("model.onnx", "metrics.json"):
             if out:
                 remove(out / stale)

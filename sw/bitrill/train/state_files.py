@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import logging
 import pickle
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
@@ -13,6 +14,8 @@ import torch
 
 from ..errors import SpecError, StorageError
 from ..storage import read_bytes, write_bytes
+
+LOG = logging.getLogger("bitrill.train")
 
 _DAMAGE = (
     pickle.UnpicklingError,
@@ -67,3 +70,9 @@ def check_options(path: Path, saved: object, ours: Mapping[str, object]) -> None
     ]
     if faults:
         raise SpecError(f"{path} is another run's and cannot be resumed: {'; '.join(faults)}")
+
+
+def warn_of_restart(path: Path) -> None:
+    """Warn if training anew is about to replace an earlier run's checkpoint."""
+    if path.exists():
+        LOG.warning("%s of an earlier run is replaced: --resume would have gone on from it", path)

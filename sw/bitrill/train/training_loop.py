@@ -30,7 +30,7 @@ from .epochs import Report, train_epoch
 from .evaluation import decisions, noisy
 from .lut_recipe import LutOptions
 from .recipes import WIDTHS, Options
-from .state_files import check_options, read_state, whole, write_state
+from .state_files import check_options, read_state, warn_of_restart, whole, write_state
 
 Progress: TypeAlias = Callable[[int, int, int, int, float, float | None], None]
 """Function called after every batch: ``(epoch, epochs, batch, batches, loss, accuracy)``.
@@ -192,6 +192,7 @@ def run(
             if out and (done := _finished(out, state)):
                 return done
         elif checkpoint:
+            warn_of_restart(checkpoint)
             state.save(checkpoint)
         if out:
             for stale in ("model.onnx", "metrics.json"):
