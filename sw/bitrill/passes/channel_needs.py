@@ -12,10 +12,11 @@ from .columns import Columns
 
 
 class Needs:
-    """The channels of all edges, those together that operators join (`Operator.wiring`).
+    """The channels of all edges, in groups: those that operators connect (`Operator.wiring`).
 
-    ``needed``: groups whose values count, bool ``[groups]``; ``filler``: groups that stay all the
-    same. Everything that a group with a value stands on is needed, too.
+    ``needed``: whether the values of a group are needed, bool ``[groups]``; ``filler``: groups that
+    stay though their values are not. If a group is needed, so are all groups that its values are
+    computed from.
     """
 
     def __init__(self, graph: Graph, columns: Mapping[str, Columns], fixed: Collection[str]):
@@ -25,7 +26,7 @@ class Needs:
         self.needed, self.filler = np.zeros(count, bool), np.zeros(count, bool)
 
     def settle(self, widths: Mapping[str, int] | None) -> None:
-        """Find what is needed, and what must stay beside it."""
+        """Find the groups that are needed, and those that must stay besides."""
         for edge in (INPUT, self.graph.output):
             self.needed[self.groups[edge]] = True
         for node in self.graph.nodes:
@@ -39,7 +40,7 @@ class Needs:
             self._fill(widths)
 
     def _read(self, node: Operator) -> None:
-        """Mark what the needed rows of a matrix read."""
+        """Mark the groups that the needed rows of a matrix read."""
         if isinstance(node, Matrix):
             group = self.groups[node.inputs[0]]
             columns = np.tile(group, node.cols // len(group))

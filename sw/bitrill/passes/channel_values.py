@@ -22,7 +22,7 @@ class Values:
 
     @property
     def constant(self) -> np.ndarray:
-        """Whether each channel has one value alone, bool ``[C]``."""
+        """Return whether each channel has only one value, bool ``[C]``."""
         return self.ids < 0
 
 
@@ -60,7 +60,8 @@ def _numbered(ranges: Ranges, key: np.ndarray, first: int) -> Values:
 
 
 def _keys(node: Operator, xs: tuple[Values, ...]) -> list[np.ndarray]:
-    """Return for each result what tells its channels apart, rows of int64 ``[C, n]``."""
+    """Return for each result the parameters that distinguish its channels, rows of int64 ``[C,
+    n]``."""
     if isinstance(node, Matrix):
         return [_row_keys(node, xs[0])]
     wiring = node.wiring()

@@ -27,9 +27,9 @@ def spacing(lanes: int) -> float:
 
 @lru_cache(1 << 12)
 def kept_width(needed: int, channels: int) -> int:
-    """Return how many of ``channels`` to keep if ``needed`` must stay: the cheapest to fold.
+    """Return how many of ``channels`` to keep if ``needed`` must stay: the cheapest number to fold.
 
-    31 channels are folded by 1 or 31 lanes alone, so 32 take less.
+    For example, 31 channels can only be folded by 1 or 31 lanes, so 32 are cheaper.
     """
     return min(range(needed, channels + 1), key=lambda n: (n * spacing(n), n))
 

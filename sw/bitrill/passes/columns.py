@@ -13,9 +13,9 @@ from .rebuild import readers
 
 
 def absorbing(graph: Graph, edge: str, fixed: Collection[str]) -> bool:
-    """Whether a number may be taken off a channel of ``edge``: all that is behind can undo it.
+    """Return whether a constant may be subtracted from a channel of ``edge`` and added again later.
 
-    Thresholds and the output's offsets undo it; operators that are `additive` hand it on.
+    Thresholds and the output's offsets can add it again; operators that are `additive` pass it on.
     """
     for reader in readers(graph, edge):
         if isinstance(reader, Sink):
@@ -83,9 +83,11 @@ class Columns:
     def select(
         self, node: Matrix, operand: Tensor, ins: np.ndarray, rows: np.ndarray, counted: np.ndarray
     ) -> tuple[Matrix, np.ndarray]:
-        """Return the matrix of some rows and input channels, and what its results lack.
+        """Return a matrix of some rows and input channels, and the constants missing in its
+        results.
 
-        ``operand``: of the channels ``ins``; ``counted``: which of ``rows`` have values that count.
+        ``operand``: of the channels ``ins``; ``counted``: which of ``rows`` have values that are
+        needed.
         """
         channels = node.x.channels
         stays = np.zeros(channels, bool)
@@ -99,7 +101,7 @@ class Columns:
         return new, np.where(counted, self._share(node, new, rows, moved), 0)
 
     def _share(self, node: Matrix, new: Matrix, rows: np.ndarray, moved: np.ndarray) -> np.ndarray:
-        """Return what the columns ``moved`` add to each row's result."""
+        """Return the sum that the columns ``moved`` add to each row's result."""
         weights, value = self.weights[rows][:, moved], self.value[moved]
         if node.distances:
             return -np.abs(weights - value).sum(1)

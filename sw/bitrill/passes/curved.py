@@ -51,10 +51,10 @@ class CurvedCounter:
 
 
 class Runs:
-    """The runs of integers to which one channel of a function gives the same value.
+    """Return the runs: consecutive integers for which one channel of a function has the same value.
 
-    ``starts`` and ``values``, both ascending in x: run k begins at ``starts[k]``. The range is
-    halved until a part is provably constant, or provably rises or falls; on such a part each level
+    Returns ``starts`` and ``values``, both ascending in x: run k begins at ``starts[k]``. The range
+    is halved until each part is proven to be constant, rising or falling; on such a part each level
     is found by a guess and two decisions.
     """
 

@@ -1,8 +1,8 @@
-"""Takes channels out of a network that are not needed: unread, constant, or copies of others.
+"""Removes channels that are not needed from a network: unread, constant, or copies of others.
 
-A channel is a row of a matrix and all that is made of it, element by element: its thresholds, its
-part of pools, windows and sums. Which channels stay together is told by `Operator.wiring`; which
-are constant or equal, by `channel_values`. (The groups are those of structural pruning: Fang et
+A channel is a row of a matrix and everything computed from it element by element: its thresholds,
+its part of pools, windows and sums. `Operator.wiring` says which channels stay together;
+`channel_values`, which are constant or equal. (The groups are those of structural pruning: Fang et
 al. 2023, DepGraph.)
 """
 
@@ -24,18 +24,19 @@ from .columns import Columns
 def drop_channels(
     graph: Graph, fixed: Collection[str] = (), widths: Mapping[str, int] | None = None
 ) -> Graph:
-    """Return ``graph`` without channels that change nothing; itself, if there are none.
+    """Return ``graph`` without channels that change nothing; ``graph`` itself, if there are none.
 
-    - Rows that nobody reads, or only weights of 0, go with their thresholds.
-    - Columns whose input is constant go; their share moves into the thresholds behind, or into the
-      offsets of the output. A constant other than 0 in front of zero padding stays: at the border
-      it is none.
-    - Of equal channels one is computed; weights that read the others are added to its own.
+    - Rows that nobody reads, or that only weights of 0 read, are removed with their thresholds.
+    - Columns whose input is constant are removed; their contribution is added to the thresholds
+      that follow, or to the offsets of the output. A constant other than 0 that is zero-padded
+      stays: with its border it is not constant.
+    - Of equal channels only one is computed; weights that read the others are added to those that
+      read it.
 
-    The network's inputs and outputs keep their shape. ``fixed``: nodes whose constants may become
-    others (writable, streamed): they keep all channels, and nothing follows from their values.
-    ``widths``: how many channels an edge keeps if so many are enough; else as many as fold well
-    (`channel_widths`).
+    The network's inputs and outputs keep their shape. ``fixed``: nodes whose constants may be
+    replaced (writable, streamed): they keep all channels, and nothing is derived from their values.
+    ``widths``: the number of channels that an edge shall keep, if it suffices; by default, as many
+    as fold well (`channel_widths`).
     """
     values = channel_values(graph, fixed)
     columns = {
@@ -113,7 +114,7 @@ def _shifted(
 
 
 def _moved(node: Operator, shifts: tuple[np.ndarray, ...]) -> tuple[np.ndarray, ...]:
-    """Return what the results lack if the operands lack ``shifts``; thresholds undo them."""
+    """Return the constants missing in the results if ``shifts`` are missing in the operands."""
     if isinstance(node, Threshold) or not any(s.any() for s in shifts):
         return tuple(np.zeros(t.channels, np.int64) for t in node.results)
     xs = (

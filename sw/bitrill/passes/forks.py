@@ -1,4 +1,5 @@
-"""Puts a fork behind every edge that has several readers, since a stream in hardware has one."""
+"""Inserts a fork on every edge with several readers, since a stream in hardware has a single
+reader."""
 
 import dataclasses
 from collections import Counter
@@ -10,10 +11,11 @@ from ..ops import Fork
 
 
 def insert_forks(graph: Graph) -> Graph:
-    """Put a `Fork` named ``EDGE_fork`` behind each edge that has several readers.
+    """Insert a `Fork` named ``EDGE_fork`` on each edge that has several readers.
 
-    The sink counts as one reader, a node that reads an edge twice as two. Copies go to readers in
-    the order of the nodes, the sink's last. Where a name is taken, it is ``EDGE_fork2``, ..
+    The sink counts as one reader, a node that reads an edge twice as two. Copies are assigned to
+    readers in the order of the nodes, the sink's last. If a name is used already, it is
+    ``EDGE_fork2``, ..
     """
     reads = Counter(edge for node in graph.nodes for edge in node.inputs)
     reads[graph.output] += 1
@@ -22,7 +24,7 @@ def insert_forks(graph: Graph) -> Graph:
     nodes: list[Operator] = []
 
     def follow(edge: str, tensor: Tensor) -> None:
-        """Put a fork behind an edge if it needs one."""
+        """Insert a fork on an edge if it needs one."""
         if reads[edge] < 2:
             return
         fork = Fork(name=f"{edge}_fork", inputs=(edge,), operands=(tensor,), copies=reads[edge])

@@ -12,7 +12,7 @@ from ..real import at
 from .ranking import Ranking, magnitude
 
 ORDERED = {"Softmax", "LogSoftmax", "Sigmoid", "Tanh", "Exp", "Softplus", "Softsign", "Reshape"}
-"""Functions behind which the order of scores is the same: decisions leave them out."""
+"""Functions that keep the order of scores; the best classes are found without computing them."""
 
 MAX_PAIRS = 1 << 23
 """Largest number of pairs of channel and value that are ranked."""
@@ -32,9 +32,9 @@ scales need few.
 
 
 def add_argmax(graph: Graph, k: int) -> Graph:
-    """Put an `ArgMax` behind ``graph``: the output becomes ``k`` decisions, best first.
+    """Append an `ArgMax` to ``graph``: the output becomes ``k`` decisions, best first.
 
-    Raises `SpecError` for a graph that gives no scores, or a ``k`` out of range, and
+    Raises `SpecError` for a graph whose outputs are no scores, or a ``k`` out of range, and
     `UnsupportedError` if no integers of 48 bits keep the order of the scores.
     """
     sink = graph.sink

@@ -1,7 +1,7 @@
-"""Turns the model's first quantizer into float64 limits, so that the host quantizes exactly.
+"""Converts the model's first quantizer to float64 limits, so that the host quantizes exactly.
 
 For each level it searches the smallest float64 that reaches it, over the bit patterns of float64,
-with exact decisions. Comparing a float with that limit then gives the result of real arithmetic.
+with exact decisions. Comparing a float with that limit then has the same result as real arithmetic.
 """
 
 from fractions import Fraction

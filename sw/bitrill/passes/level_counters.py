@@ -45,7 +45,7 @@ class Counter(Protocol):
 
 @contextmanager
 def naming(name: str) -> Iterator[None]:
-    """Put ``name`` in front of the reasons of refusals."""
+    """Prepend ``name`` to the reasons of refusals."""
     try:
         yield
     except UnsupportedError as error:

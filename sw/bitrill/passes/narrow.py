@@ -40,9 +40,10 @@ def _narrow_taps(graph: Graph, node: Depthwise) -> Graph:
 
 
 def _raise_border(graph: Graph, node: Pad) -> Graph:
-    """Raise a padding value below all of x's to the lowest of x: the maximum is the same.
+    """Raise a padding value below all of x's to the lowest value of x; maxima do not change.
 
-    That holds where every window has a place of x; one on the border alone gives the value itself.
+    The condition is that every window has a pixel of x: a window that is entirely on the border
+    would have the padding value as its maximum.
     """
     inside = node.replace(value=0).eval(np.ones((1, *node.x.shape), np.uint8))
     if all(isinstance(r, MaxPool) and r.eval(inside).all() for r in readers(graph, node.name)):

@@ -1,4 +1,4 @@
-"""Turns falling activations into rising ones by negating the matrix rows in front of them."""
+"""Turns falling activations into rising ones by negating the matrix rows that feed them."""
 
 import numpy as np
 
@@ -8,10 +8,10 @@ from .rebuild import can_remap, readers, remap
 
 
 def turn_polarity(graph: Graph) -> Graph:
-    """Negate each row that feeds only a falling threshold, where its weights' type allows it.
+    """Negate each row that feeds only a falling threshold, if its weights' type allows it.
 
-    Comparators then need no inversion. A negated row of a popcount gives ``cols - y``, of any
-    other sum ``-y``. A layer stays as it is if its accumulator would grow by a bit.
+    Comparators then need no inversion. A negated row of a popcount has the result ``cols - y``, of
+    any other sum ``-y``. A layer is not changed if its accumulator would need one more bit.
     """
     for name in [n.name for n in graph.nodes]:
         node = graph[name]

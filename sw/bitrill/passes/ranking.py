@@ -38,9 +38,9 @@ def ascending(reals: list[Real]) -> list[int]:
 
 
 class Ranking:
-    """Pairs (channel c, value v) in ascending order of ``scale[c] * v + offset[c]``, with ties.
+    """Return pairs (channel c, value v) sorted by ``scale[c] * v + offset[c]``, and which tie.
 
-    They are sorted by 62-bit approximations, and exactly if these lie closer than their errors.
+    They are sorted by 62-bit approximations, and exactly if these differ by less than their errors.
     """
 
     def __init__(self, scale: list[Real], offset: list[Real], values: np.ndarray):
@@ -114,7 +114,7 @@ class Ranking:
         self._asked = self._edges[:, :0]
 
     def offsets(self, gain: np.ndarray) -> np.ndarray | None:
-        """Return the smallest offsets ``>= 0`` that give ``gain[c] * v + offset[c]`` this order.
+        """Return the least offsets ``>= 0`` for which ``gain[c] * v + offset[c]`` has this order.
 
         gain, offsets: int64 for each channel. None if there are no such offsets.
         """

@@ -18,7 +18,7 @@ def readers(graph: Graph, edge: str) -> list[Operator | Sink]:
 
 
 def rebuild(graph: Graph, changed: Operator | Sink, *others: Operator | Sink) -> Graph:
-    """Replace the nodes of the same names, and update every operand type behind them.
+    """Replace the nodes of the same names, and update the operand types of all nodes after them.
 
     Thresholds outside the new ranges are moved to their ends.
     """
@@ -53,11 +53,11 @@ def can_remap(graph: Graph, edge: str) -> bool:
 
 
 def remap(graph: Graph, node: Operator, sign: np.ndarray, shift: np.ndarray) -> Graph:
-    """Replace the node of that name; ``node`` gives ``x' = sign * x + shift`` instead of x.
+    """Replace the node of that name by one that computes ``x' = sign * x + shift`` instead of x.
 
-    ``sign``: +-1 for each channel; ``shift``: for each channel, both int64. The one reader of the
-    edge undoes the change. A threshold's limits move (``x >= t`` is ``x' >= t + shift``, or for
-    sign -1 ``not x' >= shift - t + 1``); a sink's scale and offset change.
+    ``sign``: +-1 for each channel; ``shift``: for each channel, both int64. The edge's only reader
+    reverses the change. A threshold's limits move (``x >= t`` is ``x' >= t + shift``, or for sign
+    -1 ``not x' >= shift - t + 1``); a sink's scale and offset change.
     """
     (reader,) = readers(graph, node.name)
     if isinstance(reader, Threshold):

@@ -9,10 +9,10 @@ from .rebuild import rebuild
 
 
 def set_spans(graph: Graph, nodes: Collection[str], fixed: Collection[str]) -> Graph:
-    """Return ``graph`` with `MatVec.spans` of ``nodes``, as far as intervals show them.
+    """Return ``graph`` with `MatVec.spans` of ``nodes``, as far as interval arithmetic proves them.
 
-    What is behind gets the narrower types of their results. ``fixed``: nodes whose constants may
-    become others.
+    Nodes after these read the narrower types of their results. ``fixed``: nodes whose constants may
+    be replaced.
     """
     chosen = [n for n in graph.nodes if isinstance(n, MatVec) and n.name in nodes]
     if not chosen:

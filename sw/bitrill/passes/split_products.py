@@ -22,7 +22,7 @@ from ..ops.units.select import MUX_LUTS
 from .rebuild import rebuild
 
 SUFFIX = "_products"
-"""What the name of the matrix of a layer's products ends with, behind the layer's name."""
+"""Suffix that is appended to a layer's name to name the matrix of its products."""
 
 MOST_SIZE = 16
 """Most columns of a place that are tried."""
@@ -82,10 +82,10 @@ class ProductTable:
 
 
 def split_products(graph: Graph, whole: Collection[str] = ()) -> Graph:
-    """Return ``graph`` with two matrices for each one that is product-quantized, where that pays.
+    """Split each product-quantized matrix of ``graph`` in two, if that saves LUTs.
 
-    The first has the layer's name and `SUFFIX`. ``whole``: nodes that stay as they are: those whose
-    weights may change or lie in logic.
+    The first has the layer's name and `SUFFIX`. ``whole``: nodes that are not split, because their
+    weights may change or are built into logic.
     """
     nodes: list[Operator] = []
     for node in graph.nodes:
@@ -115,7 +115,7 @@ def cheapest_table(node: MatVec) -> ProductTable | None:
 
 
 def _luts(node: MatVec, table: ProductTable) -> float:
-    """Return the LUTs that all products would take, and all multiplexers and adders behind them."""
+    """Return the LUTs of all products, and of the multiplexers and adders that follow them."""
     products, _ = _split(node, table)
     inputs = table.vectors.shape[1]
     bits = products.y.type.bits

@@ -22,9 +22,10 @@ LUT_BITS = 6
 def to_thresholds(graph: Graph) -> Graph:
     """Replace every `Activation` by operators with the same result for every integer.
 
-    A monotone function becomes a `Threshold`. Another one (GELU, a leaky slope below 0) becomes a
-    `Lookup`, behind a `Threshold` that counts its runs of equal values if that takes fewer bits.
-    Raises `UnsupportedError` for a quantizer of too many levels, or a table of too many entries.
+    A monotone function becomes a `Threshold`. Any other (GELU, a leaky slope below 0) becomes a
+    `Lookup`, preceded by a `Threshold` that counts its runs of equal values if that takes fewer
+    bits. Raises `UnsupportedError` for a quantizer of too many levels, or a table of too many
+    entries.
     """
     names = set(graph.edges)
     nodes: list[Operator] = []
@@ -34,9 +35,9 @@ def to_thresholds(graph: Graph) -> Graph:
 
 
 def integer_forms(node: Activation, names: set[str]) -> list[Operator]:
-    """Return the thresholds of a monotone function, or what gives any other; the last is ``node``.
+    """Return the operators that replace an activation; the last one has the name of ``node``.
 
-    ``names`` are taken.
+    ``names``: those that are already used.
     """
     if node.function.is_monotone:
         return [threshold_of(node)]
@@ -94,7 +95,7 @@ def _stepwise(node: Activation, rows: list[Runs], steps: int, names: set[str]) -
 def _lookup(
     node: Activation, inputs: tuple[str, ...], operand: Tensor, table: np.ndarray
 ) -> Lookup:
-    """Return the table that gives the edge of ``node``."""
+    """Return the table whose result is the edge of ``node``."""
     out = node.function.quantizer.type
     return Lookup(name=node.name, inputs=inputs, operands=(operand,), table=table, out=out)
 

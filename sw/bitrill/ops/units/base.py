@@ -34,10 +34,10 @@ from ...parts.families import family_of
 from ...parts.memories import deep_enough, spilled, worth_block
 
 REPLAY_BLOCK = 512
-"""Number of words from which on a replay buffer lies in block memory."""
+"""Least number of words for which a replay buffer is built in block memory."""
 
 STRAIGHT_ROWS = 16
-"""Rows up to which a matrix takes its vector as it comes: all rows at once need no replay."""
+"""Largest number of rows that a matrix computes at once, so that it reads its vector only once."""
 
 WASTE = 8
 """How many times the lanes that the interval needs may be spent where divisors are scarce."""
@@ -78,7 +78,7 @@ class Unit(ABC):
     """The hardware, ``"module:Class"``."""
 
     coefficients: ClassVar[str] = ""
-    """Suffix, behind the operator's kind, of the name of its coefficients."""
+    """Suffix that is appended to the operator's kind in the name of its coefficients."""
 
     primitives: ClassVar[Primitives | None] = None
     """The cells that it is made of; None if it works with any."""
@@ -132,7 +132,7 @@ class Unit(ABC):
         return 1
 
     def word_planes(self, op: MatrixLike) -> int:
-        """Number of weight planes that lie in words of their own; 1 if a word has all planes."""
+        """Number of weight planes that have words of their own; 1 if a word has all planes."""
         return 1
 
     def worth(self, op: MatrixLike, pe: int, simd: int, *, settled: bool) -> bool:
@@ -168,7 +168,7 @@ class Unit(ABC):
         return starts(op)
 
     def memory_stages(self, op: MatrixLike) -> int:
-        """Registers behind the weight memory: block memory has one more at its output."""
+        """Number of registers at the output of the weight memory: block memory has one more."""
         return 2 if op.folded.in_block else 1
 
     def read_stages(self, op: MatrixLike) -> int:
@@ -180,7 +180,8 @@ class Unit(ABC):
         return op.weights.size * self.code_bits(op)
 
     def fills_blocks(self, op: MatrixLike) -> bool:
-        """Whether bits that would hardly fill another block memory lie in logic instead."""
+        """Return whether the bits that would hardly fill another block memory are built in LUTs
+        instead."""
         family = family_of(op.folded.primitives)
         constant = op.inside is None and not self.free_weights
         return op.folded.in_block and constant and family.fills_blocks
@@ -207,7 +208,7 @@ class Unit(ABC):
         return Work(add_bits=count * (w + x), product_bits=count * w * x if several else 0)
 
     def weight_memory(self, s: Structure, op: MatrixLike, depth: int, width: int) -> None:
-        """Count a memory of ``depth`` words for the weights, and the register behind it."""
+        """Count a memory of ``depth`` words for the weights, and the register at its output."""
         if self.fills_blocks(op):
             rest = spilled(depth, width)
             s.rom(depth, width - rest, block=True)
@@ -250,7 +251,7 @@ class Unit(ABC):
         done = Rule("out", fires, (k + 1) * each - 1, self.latency(op))
         room = Rule(fires, "out", (s - self.latency(op) + 1) // each - 1, 0)
         # after a stall, the steps of the next result enter the accumulator one a cycle, so that
-        # result comes at least ``each`` cycles behind the one before it
+        # result is sent at least ``each`` cycles after the one before it
         merged = Rule("out", "out", k - 1, each)
         words = self.word_rules(fires, n)
         rules = (done, room, merged, *words)
@@ -265,7 +266,7 @@ class Unit(ABC):
         return Schedule(len(i), n, len(k), (arrived, freed, *rules), further)
 
     def word_rules(self, fires: str, steps: int) -> tuple[Rule, ...]:
-        """Rules of the second stream, ``in1``, which brings weights; none without one."""
+        """Rules of the second stream, ``in1``, which transfers weights; none if there is none."""
         return ()
 
     def replay(self, s: Structure, op: MatrixLike) -> None:
@@ -324,11 +325,12 @@ def find_unit(name: str, kind: str, style: Style, multiply: Multiply = "lut") ->
 
 
 def default_lanes(rows: int, cols: int, given: int | None) -> tuple[int, int]:
-    """Return ``(pe, simd)``: the fewest lanes whose interval is at most 64, the nearest to square.
+    """Return ``(pe, simd)``: the fewest lanes with an interval up to 64, as square as possible.
 
-    ``given``: elements of a beat of the operand, None if this matrix chooses. 784-64-64-64-10
-    gives (16, 49), (8, 8), (8, 8), (10, 8). If divisors are so scarce that this would waste lanes
-    (rows and columns are primes, say), the interval nearest to 64 by ratio is taken.
+    ``given``: elements of a beat of the operand, None if this matrix chooses. For 784-64-64-64-10
+    the results are (16, 49), (8, 8), (8, 8), (10, 8). If there are so few divisors that this would
+    waste lanes (rows and columns are primes, for example), the interval whose ratio to 64 is
+    nearest to 1 is used.
     """
     if rows <= STRAIGHT_ROWS and given and cols % given == 0 and cols // given <= INTERVAL:
         return rows, given

@@ -11,7 +11,8 @@ from .folded import Folded
 
 
 class Shared(Folded):
-    """A `Folded` unit of codes, with a table for each lane behind them and a register behind it."""
+    """A `Folded` unit of which each lane looks its weight up in a table, by the code read from
+    memory."""
 
     def check(self, op: MatrixLike, impl: Impl) -> None:
         if self.excludes(op):

@@ -91,7 +91,7 @@ class Matrix(Operator, abstract=True):
 
     @property
     def neuron_fold(self) -> int:
-        """Number of times that the unit goes over a vector, with ``pe`` rows each time."""
+        """Number of passes over a vector, each of which computes ``pe`` rows."""
         return self.rows // self.folded.pe
 
     @property
@@ -116,7 +116,7 @@ class Matrix(Operator, abstract=True):
 
     @property
     def memory_stages(self) -> int:
-        """Registers behind the weight memory."""
+        """Number of registers at the output of the weight memory."""
         return self.unit.memory_stages(self.like)
 
     @property

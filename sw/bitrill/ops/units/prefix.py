@@ -1,4 +1,4 @@
-"""The prefix unit: a folded unit whose weights lie in memory as a prefix code of bounded length."""
+"""The prefix unit: a folded unit whose weights are stored in a prefix code of bounded length."""
 
 import numpy as np
 
@@ -11,7 +11,7 @@ from .base import MatrixLike
 from .indexed import Shared
 
 LEAST_BITS = HALF_BITS
-"""Bits of weights from which on the search looks at codes: fewer fit half a RAMB36 as they are."""
+"""Least number of weight bits for which the search tries prefix codes; fewer fit half a RAMB36."""
 
 LANES = 64
 """Most lanes that the search looks at; each has a memory and a decoder of its own."""
@@ -88,7 +88,7 @@ class Prefix(Shared, style="prefix", multiply="lut"):
         return super().default_impl(op, given) if possible else None
 
     def front(self, s: Structure, op: MatrixLike) -> None:
-        """Count the decoders, and the tables of weights behind their windows."""
+        """Count the decoders, and the tables that convert codes to weights."""
         code, lanes = self.code(op), op.folded.pe * op.folded.simd
         plan = lookup(self.weights_of(op, code))
         s.luts(multiplexers=lanes * self._luts(op, code))

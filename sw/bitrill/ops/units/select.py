@@ -11,14 +11,14 @@ from .base import MatrixLike
 from .folded import Folded
 
 MUX_LUTS = {1: 0.0, 2: 0.5, 3: 1.0, 4: 1.0} | {n: (n + 3) // 4 * 1.0 for n in range(5, 17)}
-"""LUTs that choose one of so many bits."""
+"""LUTs of a multiplexer, by its number of data inputs."""
 
 
 class Select(Folded, style="folded", multiply="select"):
     """A `Folded` unit with N multipliers a row for each M columns (`bitrill.arith.lane_choice`).
 
-    The indices of the lanes lie beside the weights; multiplexers and a register of their own stand
-    behind the weight memory. N and M follow from the zeros of the weights.
+    The weight memory also stores the indices of the lanes; its output passes multiplexers and one
+    more register. N and M follow from the zeros of the weights.
     """
 
     component = "bitrill_hw.matvec.select:SelectMatVecCore"

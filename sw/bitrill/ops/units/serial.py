@@ -6,7 +6,7 @@ from ...parts.families import family_of
 from .base import MatrixLike, Unit
 
 _SELECT = {1: 0.0, 2: 0.5, 4: 1.0, 8: 2.0}
-"""LUTs that choose one of so many bits."""
+"""LUTs of a multiplexer, by its number of data inputs."""
 
 
 class Serial(Unit, style="folded", multiply="serial"):

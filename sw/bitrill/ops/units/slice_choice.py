@@ -1,4 +1,4 @@
-"""The base of operators of even lanes whose products may lie in DSP slices."""
+"""The base of operators of even lanes whose products may be computed in DSP slices."""
 
 from abc import abstractmethod
 from collections.abc import Iterator

@@ -20,11 +20,12 @@ of few bits have some zeros."""
 
 
 class Sparse(Folded, style="sparse", multiply="lut"):
-    """A `Folded` unit that steps over the beats of `bitrill.arith.column_steps` alone.
+    """A `Folded` unit that reads only the beats of `bitrill.arith.column_steps`.
 
-    An index memory says which beat of the replay buffer each step reads, and which step is the last
-    of its rows. Its word is read a step ahead, so the pipeline is that of `Folded`. The steps of a
-    vector begin when all of it is in the buffer, and free it together.
+    An index memory stores for each step the beat that it reads from the replay buffer, and whether
+    it is the last step of its rows. Its word is read one step ahead, so the pipeline is that of
+    `Folded`. The steps of a vector begin when the whole vector is in the buffer; the last one frees
+    it.
     """
 
     component = "bitrill_hw.matvec.sparse:SparseMatVecCore"
@@ -73,7 +74,7 @@ class Sparse(Folded, style="sparse", multiply="lut"):
         return self._plan(op).words(bits_for(op.synapse_fold))
 
     def index_in_block(self, op: MatrixLike) -> bool:
-        """Whether the index memory lies in block memory."""
+        """Return whether the index memory is built in block memory."""
         depth, width = op.steps, bits_for(op.synapse_fold) + 1
         if family_of(op.folded.primitives).fills_blocks:
             return worth_block(depth, width)

@@ -82,7 +82,7 @@ class ThresholdStyle(ABC):
         return not impl.in_block
 
     def within(self, op: ThresholdLike, words: int) -> bool:
-        """Whether a table of ``words`` thresholds lies in the comparator that reads it."""
+        """Return whether a table of ``words`` thresholds is part of its comparator."""
         return (
             family_of(op.folded.primitives).cells
             and op.x.type.coding.binary
@@ -141,7 +141,8 @@ class Search(ThresholdStyle):
         return op.levels.bit_length()
 
     def constant_tables(self, impl: Impl) -> bool:
-        """Steps of few words stay in logic even where the others lie in block memory."""
+        """Return True: the tables of steps with few words are built in LUTs, even if others are in
+        block memory."""
         return True
 
     def latency(self, op: ThresholdLike) -> int:
@@ -249,7 +250,7 @@ def _within(s: Structure, compared: np.ndarray, words: int) -> None:
 
 
 def _count(s: Structure, compared: np.ndarray, n: int, y_bits: int, flips: int = 0) -> None:
-    """Count the logic behind the comparisons ``[lanes, n]``, which adds up their results."""
+    """Count the logic that adds up the results of the comparisons, ``[lanes, n]``."""
     live = int((compared > 0).sum())
     if n == 1:
         s.flops(held=live)
