@@ -1,8 +1,8 @@
-"""Compression of networks in torch, step by step, each one answered by accuracy and by hardware.
+"""Compression of torch networks in steps, with accuracy and predicted hardware after each.
 
 A recipe (`recipe.Recipe`) names data, a network and steps: train, quantize, prune, share, factor,
-distil. `chain.run` takes them in order. Steps work on anybody's torch module; what libraries have
-(Brevitas, torch-pruning, tensorly) is called, and what a step does to the hardware is ours.
+distil. `chain.run` runs them in order. Steps accept any torch module. Methods that libraries have
+(Brevitas, torch-pruning, tensorly) are called; the effect on the hardware is computed here.
 """
 
 import warnings

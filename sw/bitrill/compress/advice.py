@@ -1,6 +1,6 @@
-"""Advice: practical rules of surveys, each with its source and the figure that makes it speak.
+"""Advice: practical rules from surveys, each with its source and the figure that triggers it.
 
-A rule looks at one step and its figures, and says what published experience would try next.
+A rule looks at one step and its figures, and suggests what published experience would try next.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ from .steps.quantize import Quantize
 from .steps.train import Train
 
 LOST = 0.01
-"""Loss of accuracy on the validation split from which rules speak that cost something."""
+"""Loss of accuracy on the validation split, from which on rules about losses apply."""
 
 LOW_BITS = 4
 """Bits from which post-training quantization is near floats."""
@@ -40,12 +40,12 @@ SMALL = 100_000
 
 @dataclass(frozen=True)
 class Case:
-    """A step with what came of it.
+    """A step with its results, as the rules read it.
 
-    ``number``: of the step, from 1. ``module``, ``masks``: behind it. ``validation``: accuracy on
-    the validation split behind it; ``best``: the best one of the steps before. ``style``: of the
-    recipe's hardware. ``images``, ``held``: for training, for validation. ``folded``: whether there
-    are folds of the data.
+    ``number``: of the step, from 1. ``module``, ``masks``: after the step. ``validation``: accuracy
+    on the validation split after it; ``best``: the best one of the steps before. ``style``: of the
+    recipe's hardware. ``images``, ``held``: numbers of images for training and for validation.
+    ``folded``: whether the data is split into folds.
     """
 
     steps: tuple[Step, ...]
@@ -97,7 +97,7 @@ def rule(source: str) -> Callable[[Rule], Rule]:
 
 
 def advise(case: Case) -> tuple[str, ...]:
-    """Return what the rules say of a step, a line each, with its source behind it."""
+    """Return the advice for a step, one line each, with its source at the end."""
     said = [(function(case), source) for function, source in RULES]
     return tuple(f"{line} ({source})" for line, source in said if line)
 

@@ -42,7 +42,7 @@ class Figures:
 
 
 Hardware = Callable[[Path], Figures]
-"""Answers what the network in an ONNX file takes."""
+"""Function that predicts what the network in an ONNX file takes."""
 
 
 @dataclass(frozen=True)
@@ -108,7 +108,7 @@ class Chain:
         return self.rows
 
     def _start(self) -> State:
-        """Make the network, and see that it takes the data and gives a number a class."""
+        """Make the network; check that it accepts the data and returns a number for each class."""
         with training.seeded(self.recipe.training.seed):  # a teacher starts as the chain did
             module = self.recipe.model.make(self.recipe.folder, self.data)
         check_outputs(module, self.data, "the network")
@@ -224,7 +224,7 @@ class Chain:
             remove(path)
 
     def _advice(self, state: State, row: Row) -> tuple[str, ...]:
-        """Return what the rules say of a step."""
+        """Return the advice for a step."""
         data, best = state.data, max((each.validation for each in self.rows), default=0.0)
         recipe = self.recipe
         return advise(
@@ -259,7 +259,7 @@ class Chain:
 
 
 def check_outputs(module: nn.Module, data: sources.Data, what: str) -> None:
-    """Raise `SpecError` if a network does not take the data or gives another number of classes."""
+    """Raise `SpecError` if a network rejects the data or returns another number of classes."""
     was = module.training
     try:
         with torch.no_grad():

@@ -16,9 +16,9 @@ FORMAT = 1
 
 @dataclass(frozen=True)
 class Checkpoints:
-    """Files of a chain in ``folder``; ``about(n)`` is what the network after n steps depends on.
+    """Files of a chain in ``folder``; ``about(n)``: everything that n steps' network depends on.
 
-    A file holds tensors and plain values alone; nothing in it is run.
+    A file holds only tensors and plain values; reading it runs no code.
     """
 
     folder: Path
@@ -49,7 +49,8 @@ class Checkpoints:
         )
 
     def save(self, number: int, state: Mapping[str, object]) -> None:
-        """Write the state after a step, whole or not at all; what it kept while training goes."""
+        """Write the state after a step, whole or not at all; remove the states kept during its
+        training."""
         write_state(self.path(number), {**state, "about": self.about(number)}, FORMAT)
         for path in self.folder.glob(f"step-{number}.*.part"):
             remove(path)

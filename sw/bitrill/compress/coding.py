@@ -1,8 +1,8 @@
 """Bits of weights as Deep Compression stores them (Han et al. 2016).
 
-Weights of few values are indices into a codebook. Zeros are left out where that is shorter: each
-other weight then has the number of zeros in front of it beside its index. Indices and numbers of
-zeros have Huffman codes, whose lengths are stored too.
+Weights of few values are indices into a codebook. If it is shorter, zeros are left out, and each
+other weight is stored with the number of zeros that precede it. Indices and numbers of zeros have
+Huffman codes, whose lengths are stored, too.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ GAP_BITS = range(2, 9)
 
 
 def huffman_bits(counts: Iterable[int]) -> int:
-    """Return the bits of a text in which symbols stand so many times; a bit each at least."""
+    """Return the bits of a text with these counts of symbols; at least one bit for each symbol."""
     heap = [int(n) for n in counts if n]
     total, symbols = 0, sum(heap)
     heapq.heapify(heap)

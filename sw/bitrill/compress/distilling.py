@@ -1,4 +1,4 @@
-"""Losses between a network and its teachers, and what their layers give."""
+"""Losses that compare a network with its teachers, and the results of their layers."""
 
 from __future__ import annotations
 
@@ -56,7 +56,7 @@ def correlation_loss(ours: Tensor, theirs: Tensor) -> Tensor:
 
 @contextmanager
 def tapped(module: nn.Module, names: Iterable[str]) -> Iterator[dict[str, Tensor]]:
-    """Yield a table into which each pass puts what the named layers give."""
+    """Yield a dictionary in which each forward pass records the results of the named layers."""
     seen: dict[str, Tensor] = {}
 
     def note(name: str, y: object) -> None:
@@ -74,7 +74,7 @@ def tapped(module: nn.Module, names: Iterable[str]) -> Iterator[dict[str, Tensor
 
 
 def results(module: nn.Module, names: Iterable[str], x: Tensor) -> dict[str, Tensor]:
-    """Return what the named layers give for x in evaluation; those that are not called miss."""
+    """Return the results of those of the named layers that are called for x, in evaluation mode."""
     was = module.training
     try:
         with torch.no_grad(), tapped(module.eval(), names) as seen:

@@ -23,15 +23,15 @@ CP_SWEEPS = 200
 """Sweeps of alternating least squares at most."""
 
 BTD_SWEEPS = 20
-"""How often each block of a block term decomposition is fitted to what the others leave."""
+"""Number of times that each block of a block term decomposition is fitted to the residual."""
 
 
 @dataclass(frozen=True)
 class Factoring:
-    """A way to factor: ``make(layer, rank)`` gives layers; ``kinds``: of what layers.
+    """A way to factor a layer; ``make(layer, rank)`` returns the layers, ``kinds``: accepted ones.
 
     ``matrices(layer)``: the unfoldings whose singular values the ``energy`` counts, one for each
-    rank; none: there are no such values.
+    rank; None if there are no such values.
     """
 
     make: Callable[[Any, tuple[int, ...]], Layers]
@@ -72,7 +72,7 @@ def svd(layer: nn.Linear | nn.Conv2d, ranks: tuple[int, ...]) -> Layers:
 def tucker2(layer: nn.Conv2d, ranks: tuple[int, ...]) -> Layers:
     """Split a kernel into 1x1, a core of the kernel's size, and 1x1 (Kim et al. 2016).
 
-    ``ranks``: channels behind and in front of the core: of outputs, of inputs.
+    ``ranks``: output and input channels of the core.
     """
     weight = layer.weight.detach().double().numpy()
     (core, (u, v)), _ = partial_tucker(weight, rank=list(ranks), modes=[0, 1], n_iter_max=100)
@@ -90,10 +90,10 @@ def tucker2(layer: nn.Conv2d, ranks: tuple[int, ...]) -> Layers:
 def btd(layer: nn.Conv2d, ranks: tuple[int, ...]) -> Layers:
     """Split a kernel into a sum of Tucker-2 blocks (Wang and Cheng 2016, block term decomposition).
 
-    ``ranks``: channels behind and in front of the core of each block, and the number of blocks. The
-    blocks stand side by side: 1x1, a core of as many groups as there are blocks, and 1x1. Each is
-    in turn the best for what the others leave, which never makes the error larger; it may stop at
-    blocks that are not the best ones.
+    ``ranks``: output and input channels of each block's core, and the number of blocks. The blocks
+    are built as grouped convolutions: 1x1, a core with a group for each block, and 1x1. Each block
+    in turn is fitted to the residual of the others, which never makes the error larger; this may
+    end at blocks that are not the best ones.
     """
     weight = layer.weight.detach().double().numpy()
     n_out, n_in, blocks = ranks
@@ -188,7 +188,7 @@ def _line(
 
 
 def _filled(layer: nn.Linear | nn.Conv2d, *factors: tuple[Any, Tensor]) -> Layers:
-    """Give layers their weights, and the last one the bias of the layer that they stand for."""
+    """Set the weights of layers, and the bias of the last one to that of the layer they replace."""
     with torch.no_grad():
         for factor, weight in factors:
             factor.weight.copy_(weight)

@@ -19,10 +19,9 @@ FLOAT_BITS = 32
 
 @dataclass(frozen=True)
 class Size:
-    """Weights of a network: how many, how many are not zero, bits that they take unpacked.
+    """Size of a network's weights: how many, how many are not zero, and their bits without coding.
 
-    ``coded_bits``: what they take behind Huffman's code (`coding.coded_bits`); None where that is
-    no gain.
+    ``coded_bits``: bits with Huffman codes (`coding.coded_bits`); None if that saves nothing.
     """
 
     parameters: int
@@ -39,8 +38,8 @@ def accuracy(module: nn.Module, x: Tensor, labels: Tensor) -> float:
 def separation(module: nn.Module, x: Tensor, labels: Tensor) -> float:
     """Return how often an anomaly (class 1) has a larger error than another input, 0..1.
 
-    It is the area under the ROC curve of the squared error of a network that gives its input
-    again; equal errors count half. 1 where either class is missing.
+    It is the area under the ROC curve of the squared error of a network that reconstructs its
+    input; equal errors count half. 1 if either class is missing.
     """
     was = module.training
     with torch.no_grad():
@@ -55,7 +54,7 @@ def separation(module: nn.Module, x: Tensor, labels: Tensor) -> float:
 
 
 def rebuilding_errors(module: nn.Module, x: Tensor) -> Tensor:
-    """Return the mean squared error of each input that a network gives again, ``[N]``."""
+    """Return the mean squared error with which a network reconstructs each input, ``[N]``."""
     given = module(x)
     return (getattr(given, "value", given) - x.flatten(1)).square().mean(1)
 

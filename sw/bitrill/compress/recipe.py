@@ -1,4 +1,4 @@
-"""A recipe: what a TOML file says about data, a network, its hardware and the steps."""
+"""A recipe: a TOML file that defines data, a network, its hardware and the steps."""
 
 from __future__ import annotations
 
@@ -56,7 +56,7 @@ class Recipe:
     folder: Path
 
     def to_json(self, count: int) -> dict[str, object]:
-        """Return what the network after ``count`` steps depends on, as plain values."""
+        """Return everything that the network after ``count`` steps depends on, as plain values."""
         tables = {key: asdict(getattr(self, key)) for key in TABLES if key != "step"}
         if not self.model.arguments:  # as checkpoints had it before there were any
             del tables["model"]["arguments"]
@@ -121,7 +121,7 @@ def _steps(tables: object, training: Training, faults: list[str]) -> list[Step]:
 
 
 def make_step(table: object, training: Training, where: str) -> Step:
-    """Make one step of its table; keys of `Training` in it count for this step alone."""
+    """Make a step from its table; keys of `Training` in it apply to this step only."""
     if not isinstance(table, Mapping):
         raise SpecError(f"{where} must be a table, not {table!r}")
     kind = table.get("kind")

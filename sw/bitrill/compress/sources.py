@@ -26,13 +26,13 @@ ARRAYS = ("x_train", "y_train", "x_test", "y_test")
 
 @dataclass(frozen=True, kw_only=True)
 class DataSource:
-    """Table ``[data]``: a named set, real or drawn, or four ``.npy`` files beside the recipe.
+    """Table ``[data]``: a named data set, or four ``.npy`` files in the recipe's folder.
 
     ``x_*``: floats ``[N, *shape]``; ``y_*``: classes, integers ``[N]``. ``validation``: share of
-    the training images that choices follow, drawn by ``seed`` and never trained on. ``limit``:
-    training images that are used at most, the first ones behind that draw. ``folds``: so many
-    chains are run, each with another part of the training images for validation, and figures are
-    means over them (for sets so small that one part says little).
+    the training images on which choices are made; they are drawn by ``seed`` and never trained on.
+    ``limit``: largest number of training images that are used. ``folds``: number of chains that are
+    run, each with another part of the training images for validation, with mean figures (for data
+    sets so small that a single part is not representative).
     """
 
     name: str | None = None
@@ -143,8 +143,8 @@ def _told(a: np.ndarray) -> str:
 class ModelSource:
     """Table ``[model]``: ``recipe``, a float topology of Bitrill's; or ``module``.
 
-    ``module``: ``"net.py:make"``, a file beside the recipe, or ``"package.module:function"``, which
-    gives an ``nn.Module`` when called with ``arguments``, by name. ``width``: of a topology.
+    ``module``: ``"net.py:make"``, in the recipe's folder, or ``"package.module:function"``, which
+    returns an ``nn.Module`` when called with ``arguments``, by name. ``width``: of a topology.
     """
 
     recipe: str | None = None

@@ -1,4 +1,4 @@
-"""What passes from step to step, and what a step is."""
+"""The state that is passed from step to step, and the base class of steps."""
 
 from __future__ import annotations
 
@@ -23,17 +23,17 @@ Choices: TypeAlias = dict[str, Any]
 
 @dataclass
 class State:
-    """A network on its way: ``module`` on the ``data`` of a recipe.
+    """State of a recipe's network between steps: ``module``, with the ``data`` of the recipe.
 
-    ``masks``: which weights may be other than zero, by the name of their layer; training keeps them
-    so. ``shared``: which weights are one number, as indices by the name of their layer (-1: of its
-    own); training moves them together. ``spectra``: the same of the coefficients of kernels' cosine
-    transforms, until a step removes weights or channels of the layer. ``teacher(reference)`` gives
-    the network after an earlier step (``"step 2"``; ``"step 0"``: before the first) or that of a
-    file or a function, in evaluation mode. ``measure(module, x, labels)``: what choices follow,
-    0..1, the share that is decided rightly. ``luts(module)`` predicts what a quantized network
-    takes. ``notes``: what the step wants to be known beside its figures. ``folder``: where relative
-    paths of the recipe start.
+    ``masks``: which weights may be other than zero, by the name of their layer; training keeps the
+    others zero. ``shared``: which weights are one number, as indices by the name of their layer
+    (-1: not shared); training changes them together. ``spectra``: the same for the coefficients of
+    kernels' cosine transforms, until a step removes weights or channels of the layer.
+    ``teacher(reference)`` returns the network after an earlier step (``"step 2"``; ``"step 0"``:
+    before the first), or one of a file or a function, in evaluation mode. ``measure(module, x,
+    labels)``: the measure of choices, 0..1, usually accuracy. ``luts(module)`` predicts the LUTs of
+    a quantized network. ``notes``: messages of the step beside its figures. ``folder``: the folder
+    of the recipe's relative paths.
     """
 
     module: nn.Module
@@ -178,7 +178,7 @@ class _Shared:
         self._without(None)
 
     def _without(self, mask: Tensor | None) -> None:
-        """Leave out what a mask holds at zero."""
+        """Set weights to zero that a mask excludes."""
         self.mask = mask
         self.own = self.index < 0 if mask is None else (self.index < 0) | ~mask.bool()
         last = self.index.numel() - 1
@@ -212,12 +212,11 @@ def _part(module: nn.Module, name: str) -> nn.Module | None:
 
 @dataclass(frozen=True, kw_only=True)
 class Step(ABC):
-    """A step of a recipe; its fields are the keys of its table, those of `Training` beside them.
+    """A step of a recipe; its fields are the keys of its table, except those of `Training`.
 
-    ``training`` holds the recipe's ``[training]`` with what the step's own table says over it.
-
-    A step does three things in order, so that a run can be resumed without keeping code in files:
-    `choose` decides what depends on weights and data, as plain values; `reshape` builds the network
+    ``training`` is the recipe's ``[training]``, overridden by the step's own table. A step does
+    three things in order, so that a run can be resumed without keeping code in files: `choose`
+    makes decisions that depend on weights and data, as plain values; `reshape` builds the network
     from these alone; `tune` sets weights. A checkpoint holds choices, weights and masks.
     """
 
@@ -225,11 +224,11 @@ class Step(ABC):
     training: Training
 
     def faults(self) -> list[str]:
-        """Return what is wrong with keys that do not go together, every reason."""
+        """Return the reasons why keys cannot be combined, all of them."""
         return []
 
     def choose(self, state: State) -> Choices:
-        """Return what the step chooses, from the network before it and the validation split."""
+        """Return the step's choices, from the network before it and the validation split."""
         return {}
 
     def reshape(self, module: nn.Module, choices: Choices, example: Tensor) -> nn.Module:

@@ -15,7 +15,7 @@ ENDINGS = (".onnx", ".pt")
 
 
 class GoldenTeacher(nn.Module):
-    """Answers of a quantized ONNX model, as Bitrill's golden model gives them: no gradients.
+    """Answers of a quantized ONNX model, computed by Bitrill's golden model; without gradients.
 
     Inputs ``[N, *shape]`` in floats, outputs ``[N, classes]`` in floats: integers times the scale.
     """

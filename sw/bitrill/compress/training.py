@@ -1,4 +1,4 @@
-"""Training of any torch module: what a recipe says about it, and the loop over epochs."""
+"""Training of any torch module: the options in a recipe, and the loop over epochs."""
 
 from __future__ import annotations
 
@@ -23,14 +23,14 @@ Objective: TypeAlias = Callable[[nn.Module, Tensor, Tensor], Tensor]
 
 @dataclass(frozen=True, kw_only=True)
 class Training:
-    """How a step trains; each key may stand in ``[training]``, or in a step to count there alone.
+    """How a step trains: keys of the table ``[training]``, which a step may override for itself.
 
-    ``schedule``: of the learning rate: ``cosine`` falls to zero over the epochs, ``step`` by ten
-    after a half and after three quarters. ``augment``: ``shift`` moves images by up to one pixel in
-    eight, ``flip`` mirrors half of them and shifts. ``loss``: ``squared_hinge`` is that of FINN's
-    examples; ``rebuilding`` has a network give inputs of class 0 again, whose accuracy is how well
-    its errors tell class 1 from it. ``momentum`` counts for ``sgd``. ``device``: by torch's name;
-    only ``cpu`` is tested.
+    ``schedule``: of the learning rate: ``cosine`` falls to zero over the epochs, ``step`` divides
+    by ten after one half and after three quarters. ``augment``: ``shift`` moves images by up to one
+    pixel in eight, ``flip`` mirrors half of them and shifts. ``loss``: ``squared_hinge`` is that of
+    FINN's examples; ``rebuilding`` makes a network reconstruct inputs of class 0, and measures how
+    well its errors separate class 1 from it. ``momentum`` is for ``sgd``. ``device``: by torch's
+    name; only ``cpu`` is tested.
     """
 
     epochs: int = number(1, low=0, high=100_000)
@@ -69,7 +69,7 @@ class Training:
         return kind(parameters, lr=rate, weight_decay=decay)
 
     def factor(self, step: int, steps: int) -> float:
-        """Return what the learning rate is multiplied by at a step of the optimizer."""
+        """Return the factor of the learning rate at a step of the optimizer."""
         t = step / max(steps, 1)
         if self.schedule == "cosine":
             return 0.5 * (1 + math.cos(math.pi * t))
@@ -85,7 +85,7 @@ def _squared_hinge(outputs: Tensor, _: Tensor, labels: Tensor) -> Tensor:
 
 
 def _rebuilding(outputs: Tensor, x: Tensor, labels: Tensor) -> Tensor:
-    """Squared error of the inputs of class 0 that a network gives again, the mean over them."""
+    """Mean squared error with which a network reconstructs the inputs of class 0."""
     usual = labels == 0
     return (outputs - x.flatten(1))[usual].square().sum() / usual.sum().clamp(min=1)
 
@@ -111,15 +111,16 @@ class Keeper(Protocol):
 
 
 Report: TypeAlias = Callable[[str, int, int], None]
-"""Progress: what is done, batches done, batches in all."""
+"""Function that reports progress: what is being done, batches done, batches in all."""
 
 
 @dataclass
 class Loop:
-    """A training: ``objective`` is least on ``x`` and ``labels`` for ``training.epochs`` epochs.
+    """A training: minimizes ``objective`` on ``x`` and ``labels`` for ``training.epochs`` epochs.
 
-    ``before_step(step, steps)`` is called before each step of the optimizer, ``after_step`` behind
-    it; masks and penalties live there. ``masks`` are kept and restored with the training.
+    ``before_step(step, steps)`` is called before each step of the optimizer, ``after_step`` after
+    it; masks and penalties are implemented by these. ``masks`` are saved and restored with the
+    training.
     """
 
     module: nn.Module
@@ -204,7 +205,7 @@ class Loop:
 
 
 def load_state(module: nn.Module, state: object) -> None:
-    """Load parameters and buffers; the quantizers of the module stay what they are."""
+    """Load parameters and buffers; the module keeps its own quantizers."""
     from ..train import brevitas_quantizers
 
     brevitas_quantizers.load_state(module, state)  # pyright: ignore[reportArgumentType]
@@ -226,9 +227,9 @@ def augmented(x: Tensor, how: str) -> Tensor:
 
 @contextmanager
 def seeded(seed: int) -> Iterator[None]:
-    """Draw torch's random numbers from a seed, in one thread, and leave the caller's as they are.
+    """Seed torch's random numbers, use one thread, and restore the caller's state afterwards.
 
-    Two threads are slower than one on small shared machines, and give other sums.
+    Two threads are slower than one on small shared machines, and add in another order.
     """
     threads = torch.get_num_threads()
     torch.set_num_threads(1)

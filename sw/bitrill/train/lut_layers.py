@@ -1,14 +1,14 @@
-"""Layers of truth tables whose wiring and contents are learned: DWN, for any torch module.
+"""Layers of truth tables whose wiring and contents are learned (DWN), for any torch module.
 
-A `LutLayer` of N tables reads K bits each. Forward, a table's entry gives one bit, its sign.
-Backward, a table's entries get the gradients of the bits that they gave (straight-through), and
-each input the finite difference of the table at it, as its gradient. Each input pin has a score
-for each bit that it might read, and reads the best one; a score's gradient is that of the pin times
-the bit as -1 or +1. (Bacellar et al. 2024, "Differentiable Weightless Neural Networks", ICML,
-arXiv 2410.11112.)
+A `LutLayer` of N tables has K input bits for each. Forward, the result of a table is one bit, the
+sign of the addressed entry. Backward, an entry gets the gradients of the results that it had
+(straight-through), and an input gets the finite difference of the table: the entry with this input
+at 1 minus the one with it at 0. Each input has a score for each bit that it might read, and reads
+the one with the highest score; a score's gradient is that of the input, times the bit as -1 or +1.
+(Bacellar et al. 2024, "Differentiable Weightless Neural Networks", ICML, arXiv 2410.11112.)
 
-Scores are many: N * K for each bit. So they are no parameter with a gradient of its own size:
-`LutLayer.rewire` adds the product of the two factors to them in place.
+There are N * K scores for each bit that can be read. To need no gradients of that size, scores are
+no parameters: `LutLayer.rewire` adds the product of the two factors to them in place.
 """
 
 from __future__ import annotations
@@ -32,7 +32,7 @@ MOST_INPUTS = 12
 
 
 class _Lookup(torch.autograd.Function):
-    """Bits of tables at the addresses that bits give; gradients by finite differences."""
+    """Looks bits up in tables, addressed by other bits; gradients are finite differences."""
 
     @staticmethod
     def forward(ctx: Any, x: Tensor, table: Tensor, layer: LutLayer) -> Tensor:  # pyright: ignore

@@ -1,7 +1,7 @@
-"""Networks of truth tables behind a thermometer code, and their export to ONNX.
+"""Networks of a thermometer code and layers of truth tables, and their export to ONNX.
 
-The file says all of a network in standard operators and the local functions Thermometer and
-LutLayer (docs/format.md). Only bits and tables that something reads are in it.
+The file consists of standard operators and the local functions Thermometer and LutLayer
+(docs/format.md). Bits and tables that nothing reads are left out.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ OPSET = 13
 QONNX = "qonnx.custom_op.general"
 
 SELDOM = 0.004
-"""Bits that are 1, or 0, in fewer training images tell nothing and are left out."""
+"""Bits that are 1, or 0, in fewer training images carry no information and are left out."""
 
 
 class Thermometer(nn.Module):
@@ -55,7 +55,8 @@ class Thermometer(nn.Module):
     def quantiles(x: Tensor, levels: int, parts: int = 255) -> Thermometer:
         """Return a code whose levels are the quantiles of the values above 0.
 
-        They lie half way between two of ``0, 1 / parts, .. 1``, so that floats decide as integers.
+        They are half way between two of ``0, 1 / parts, .. 1``, so floats are on the same side of
+        them as integers.
         """
         present = x[x > 0]
         if not len(present):
@@ -70,7 +71,7 @@ class Thermometer(nn.Module):
 
 
 class LutNetwork(nn.Module):
-    """A thermometer code, layers of tables one behind the other, ones counted for each class."""
+    """A thermometer code, then layers of tables, then a count of ones for each class."""
 
     def __init__(
         self, code: Thermometer, rows: Sequence[int], classes: int, k: int = 6, seed: int = 0
@@ -100,7 +101,7 @@ class LutNetwork(nn.Module):
 def live_parts(network: LutNetwork) -> tuple[np.ndarray, list[tuple[np.ndarray, np.ndarray]]]:
     """Return the code's bits that are read, and each layer's wires and tables of 0 and 1.
 
-    Tables that no later layer reads are left out, and wires are counted over what is left.
+    Tables that no later layer reads are left out, and wires are numbers of the remaining tables.
     """
     parts: list[tuple[np.ndarray, np.ndarray]] = []
     read = np.arange(len(network.tables[-1].wires))

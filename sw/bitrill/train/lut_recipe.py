@@ -18,14 +18,14 @@ BUDGET = 1000
 """LUTs, where no budget is given."""
 
 LARGEST_BUDGET = 100_000
-"""The largest budget; scores of the wires of so many tables take some gigabytes."""
+"""The largest budget; the scores of the wires of that many tables take some gigabytes."""
 
 _EPOCHS = {"digits": 30}
 _USUAL_EPOCHS = 12
 
 
 def luts_of(tables: int) -> int:
-    """Return the LUTs of so many tables of six inputs, and of the counts of each class' ones."""
+    """Return the LUTs of ``tables`` tables of six inputs, and of the counters for each class."""
     each = tables // CLASSES
     counts = heap_plan((each,), each.bit_length(), 0, None, True).luts
     return round(tables + CLASSES * counts)
@@ -50,9 +50,9 @@ def tables_within(budget: int) -> int:
 class LutOptions:
     """Options of a run of ``lutnet``: one layer of tables of six inputs (DWN), counted by class.
 
-    ``budget``: LUTs of tables and counts, without the thermometer code in front, stream logic and
-    argmax; ``dataset``, ``epochs``, ``seed``: as in `recipes.Options`. Raises `SpecError`, which
-    lists everything that is wrong.
+    ``budget``: LUTs of tables and counters, without thermometer code, stream logic and argmax;
+    ``dataset``, ``epochs``, ``seed``: as in `recipes.Options`. Raises `SpecError`, which lists
+    everything that is wrong.
     """
 
     recipe: str = LUTNET

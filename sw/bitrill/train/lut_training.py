@@ -122,7 +122,7 @@ class _Run:
 
 
 def moved(x: Tensor) -> Tensor:
-    """Return grey images of 28x28, each moved by up to one pixel both ways; others as they are."""
+    """Return grey images of 28x28, each shifted by up to one pixel both ways; others unchanged."""
     if x.shape[1:] != (1, MOVED_SIDE, MOVED_SIDE):
         return x
     side = MOVED_SIDE + 2

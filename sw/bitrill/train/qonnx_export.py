@@ -84,7 +84,7 @@ class Observed:
 
 
 def observe(module: nn.Module, x: Tensor) -> Observed:
-    """Evaluate the module on x (not in training mode); record what every quantizer gives."""
+    """Evaluate the module on x (not in training mode); record the results of all quantizers."""
     seen = Observed()
     parameters: dict[str, np.ndarray] = {}
 

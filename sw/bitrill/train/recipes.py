@@ -147,7 +147,7 @@ class Options:
         return [f"width must be an integer from 1 to {_MOST_CHANNELS}, not {self.width!r}"]
 
     def _coding_faults(self) -> list[str]:
-        """List codings that the recipe does not have, and what is wrong with pruning."""
+        """List the faults of codings that the recipe does not have, and of pruning."""
         faults: list[str] = []
         if self.recipe in tuple(CHANNELS):
             for name, value in (("weights", "adder"), ("acts", LOG)):

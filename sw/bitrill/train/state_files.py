@@ -51,7 +51,7 @@ def read_state(path: Path, version: int, keys: Iterable[str]) -> dict[str, Any]:
 
 @contextmanager
 def whole(path: Path) -> Iterator[None]:
-    """Turn what a damaged state makes torch raise into a `StorageError` that names the file."""
+    """Turn torch's errors about a damaged state into a `StorageError` that names the file."""
     try:
         yield
     except _DAMAGE as error:

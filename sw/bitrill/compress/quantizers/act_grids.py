@@ -1,4 +1,4 @@
-"""Activation quantizers of papers: ``0 .. 2**N - 1`` times a scale, behind a rectifier."""
+"""Activation quantizers of papers: ``0 .. 2**N - 1`` times a scale, after a ReLU."""
 
 from __future__ import annotations
 
@@ -16,9 +16,9 @@ from ...train.logquant import LogActivation
 
 
 class ActGrid(nn.Module):
-    """Base: integers ``0 .. top`` times a scale; Brevitas takes values, scale, zero point, bits.
+    """Base: integers ``0 .. top`` times a scale; Brevitas reads values, scale, zero point, bits.
 
-    `begin` sees what the first training images give; all of it is positive or zero.
+    `begin` reads the activations of the first training images, which are never negative.
     """
 
     zero_point: Tensor
@@ -129,7 +129,7 @@ class HwgqAct(ActGrid):
 def half_normal_step(top: int) -> float:
     """Return the step s with the least ``E (x - s round(clip(x / s, 0, top)))**2``, x half normal.
 
-    Found as Lloyd does: the levels' places are told by the step, then the step by least squares.
+    Found by Lloyd's algorithm: in turn, the codes for a step, and the least squares step for codes.
     """
     x = torch.arange(0, 6, 1e-3, dtype=torch.float64) + 5e-4
     weight = torch.exp(-(x**2) / 2)

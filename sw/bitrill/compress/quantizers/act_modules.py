@@ -29,7 +29,7 @@ class QilAct(nn.Module):
 
 
 class StepAct(ActGrid):
-    """One step: 0, or its size for what is above one half of it."""
+    """A quantizer of one step: 0, or the size of the step for x of at least half of it."""
 
     size: Tensor
 
@@ -65,7 +65,7 @@ class UnevenAct(nn.Module):
         """Move the levels while a network trains."""
 
     def set_levels(self, whole: Tensor, bounds: Tensor, unit: Tensor) -> None:
-        """Set ascending whole levels, the first 0, what reaches each, and what 1 stands for."""
+        """Set the levels: ascending integers from 0 on, their lower bounds, and the unit."""
         part, exponent = torch.frexp(unit)
         scale = torch.ldexp((part * 4096).round(), exponent - 12)
         sizes = whole.diff()
@@ -92,7 +92,7 @@ class UnevenAct(nn.Module):
 class LqAct(UnevenAct):
     """LQ-Nets: the nearest of the levels ``v . b``, b of 0 or 1, v learned (Zhang et al. 2018).
 
-    On each batch v goes a tenth of its way to the least squares of its codes.
+    On each batch, v is moved by a tenth towards the least squares solution for its codes.
     """
 
     basis: Tensor
@@ -136,10 +136,10 @@ class LqAct(UnevenAct):
 
 
 class RootLogAct(UnevenAct):
-    """LogNN of base root two: 0 and ``2**(k/2)``, as whole multiples of a sixteenth of 1.
+    """LogNN of base root two: 0 and ``2**(k/2)``, rounded to multiples of 1/16.
 
-    What is nearest by the logarithm is taken: ``x >= 2**((k - 1/2) / 2)`` gives at least level k.
-    The largest level is the first images' largest activation (Miyashita et al. 2016).
+    Values are rounded on the logarithmic scale: ``x >= 2**((k - 1/2) / 2)`` has at least level k.
+    The largest level is the largest activation of the first images (Miyashita et al. 2016).
     """
 
     UNIT = 16

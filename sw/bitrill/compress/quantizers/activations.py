@@ -1,4 +1,4 @@
-"""Activation quantizers by bits or word: modules that stand in a network's graph."""
+"""Activation quantizers by bits or word, as modules for a network's graph."""
 
 from __future__ import annotations
 
@@ -26,11 +26,11 @@ Make: TypeAlias = Callable[[int, bool], nn.Module]
 WORDS: dict[str, words.Word[Make]] = {}
 
 RECTIFYING = (qnn.QuantReLU, LogAct, QilAct, UnevenAct)
-"""Quantizers that give no negative values, whatever they read."""
+"""Quantizers whose results are never negative."""
 
 
 def faults(given: int | str) -> list[str]:
-    """Return what is wrong with bits or a word: at most one reason."""
+    """Return the faults of bits or a word: at most one."""
     if isinstance(given, str):
         return words.faults(given, WORDS, "acts", f"1 to {MOST_BITS}, or ")
     if 1 <= given <= MOST_BITS:
@@ -50,7 +50,7 @@ def make(given: int | str, rectified: bool, ranges: Ranges = DEFAULT) -> nn.Modu
 
 
 def zero_or_one(_: int, __: bool) -> nn.Module:
-    """Make one bit behind a rectifier: 0 or 1 times a scale that calibration finds."""
+    """Make a quantizer of one bit after a ReLU: 0 or 1 times a scale that calibration finds."""
     return qnn.QuantReLU(act_quant=act_quantizer(True), bit_width=1)
 
 

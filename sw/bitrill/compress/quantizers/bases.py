@@ -11,7 +11,7 @@ from .binary import BYTE, signs
 from .weights import Fitted, at_least_tiny, grid, word
 
 MOST = 4
-"""Most signs of a weight: 16 levels are what a codebook of the hardware holds."""
+"""Largest number of signs of a weight: the hardware's codebooks have at most 16 values."""
 
 
 class SignsQuant(Fitted):
@@ -58,7 +58,8 @@ def least_squares(bases: Tensor, rows: Tensor) -> Tensor:
 class LqQuant(SignsQuant):
     """LQ-Nets: the nearest of the levels ``v . e``, with v learned (Zhang et al. 2018).
 
-    On each batch v goes a tenth of its way to the least squares of its codes (QEM, algorithm 1).
+    On each batch, v is moved by a tenth towards the least squares solution for its codes (QEM,
+    algorithm 1).
     """
 
     basis: Tensor

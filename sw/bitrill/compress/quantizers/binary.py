@@ -10,14 +10,14 @@ from .weights import Fitted, Scaled, at_least_tiny, grid, word
 
 
 def signs(x: Tensor) -> Tensor:
-    """Return -1 or +1 for each number; zero gives +1."""
+    """Return -1 or +1 for each number; +1 for zero."""
     return torch.where(x < 0, -1.0, 1.0)
 
 
 class BinaryQuant(Fitted):
     """BWN: ``a sign(w)`` with ``a = mean |w|`` (Rastegari et al. 2016, "XNOR-Net").
 
-    Per channel it is the weight scale of XNOR-Net. Zero gives +1.
+    With one a for each channel it is the weight scale of XNOR-Net. ``sign(0)`` is +1.
     """
 
     def __init__(self) -> None:

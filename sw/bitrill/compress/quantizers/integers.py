@@ -25,16 +25,17 @@ Calibration: TypeAlias = Literal["minmax", "percentile", "mse", "kl", "hqo"]
 
 @dataclass(frozen=True)
 class Ranges:
-    """How the range of values is found that integers stand for.
+    """How the range of real values that integers represent is found.
 
-    ``calibration``: ``minmax`` takes the largest magnitude; ``percentile`` of activations leaves
-    out those above a percentile (Wu et al. 2020); ``mse`` has the least squared error (Banner et
-    al. 2019); ``kl`` of activations the least divergence of histograms (Migacz 2017); ``hqo`` of
-    weights half-quadratic optimisation (Badri and Shaji 2023). None, and what the others leave:
-    activations by percentile, weights by their largest magnitude. ``zero_points``: ranges that do
-    not lie evenly about zero get unsigned integers less a whole zero point (Krishnamoorthi 2018).
-    ``power_of_two``: scales are powers of two, so that shifts replace multiplications (Gysel et
-    al. 2018). ``fixed``: scales of weights are found once and kept, while weights move.
+    ``calibration``: ``minmax`` uses the largest magnitude; ``percentile`` (activations) a
+    percentile of the magnitudes (Wu et al. 2020); ``mse`` the least squared error (Banner et al.
+    2019); ``kl`` (activations) the least divergence of histograms (Migacz 2017); ``hqo`` (weights)
+    half-quadratic optimisation (Badri and Shaji 2023). By default, and for tensors that the chosen
+    one is not for: activations by percentile, weights by their largest magnitude. ``zero_points``:
+    ranges that are not symmetric about zero get unsigned integers minus an integer zero point
+    (Krishnamoorthi 2018). ``power_of_two``: scales are powers of two, so that shifts replace
+    multiplications (Gysel et al. 2018). ``fixed``: scales of weights are found once and kept, while
+    weights change.
     """
 
     calibration: Calibration | None = None
@@ -59,14 +60,14 @@ class KlThreshold(nn.Module):
     """The magnitude to clip at with the least divergence ``sum P log(P / Q)`` (Migacz 2017).
 
     P: the histogram of magnitudes, those above the threshold in its last bin; Q: the same in as
-    many groups as there are levels, each spread evenly over its bins that hold something. Zeros are
-    not counted: every grid has them exactly, and half of what rectifiers give, in one bin, would
-    make all coarse groups look bad.
+    many groups as there are levels, each spread evenly over its bins that are not empty. Zeros are
+    not counted: every grid represents them exactly, and half of the results of ReLUs, in one bin,
+    would make all coarse groups look bad.
     """
 
     BINS = 512
     EMPTY = 1e-4
-    """What stands for a share of zero, whose logarithm there is none of."""
+    """Share that replaces 0, which has no logarithm."""
 
     def __init__(self, signed: bool, bit_width: int):
         super().__init__()
@@ -94,11 +95,10 @@ class KlThreshold(nn.Module):
 
 
 def of_acts(bits: int, rectified: bool, ranges: Ranges = DEFAULT) -> nn.Module:
-    """Make a quantizer of activations for so many bits.
+    """Make a quantizer of activations with ``bits`` bits.
 
     One bit: the sign, -1 or +1. More: integers from 0 on if they are rectified, else signed narrow
-    ones, or unsigned ones less a zero point. The scale is learned, and begins at what calibration
-    finds.
+    ones, or unsigned ones minus a zero point. The scale is learned, starting from calibration.
     """
     if bits == 1:
         return qnn.QuantIdentity(act_quant=brevitas_quantizers.IntActivation, bit_width=1)

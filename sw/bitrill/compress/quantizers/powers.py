@@ -19,8 +19,8 @@ def rounded_log2(x: Tensor) -> Tensor:
 class ShiftQuant(Fitted):
     """DeepShift-Q: ``sign(w) 2**round(log2 |w|)`` of N bits (Elhoushi et al. 2019, section 3.1).
 
-    A sign and ``2**(N-1) - 1`` powers, the largest that of the largest weight; smaller weights get
-    the smallest power, and only 0 gives 0.
+    A sign and ``2**(N-1) - 1`` powers, of which the largest is that of the largest weight. Smaller
+    weights become the smallest power; only 0 stays 0.
     """
 
     def __init__(self, bits: int):

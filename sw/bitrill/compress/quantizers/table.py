@@ -11,18 +11,18 @@ from ..keys import number
 from . import activations, weights
 
 INPUT = "input"
-"""Name of the place in front of the first layer, whose activations have 8 bits by default."""
+"""Name of the network's input, whose quantizer has 8 bits by default."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class Row:
-    """What a pattern says of its layers; None: what an earlier pattern says.
+    """The settings of a pattern; None: as in an earlier pattern that matches.
 
     ``weights``: a word of `weights.WORDS`, such as ``binary`` or ``int4``. ``acts``: bits of the
-    activations behind the layer, or a word of `activations.WORDS`. ``joins``: bits of what is
-    added or concatenated, at least 4 by default, since sums want more than decisions; and of
-    averages, ``acts`` by default. ``scale``: one for each ``tensor``, or for each output
-    ``channel`` of the weights. ``output``: bits of a layer's result where it is the network's own,
+    activations after the layer, or a word of `activations.WORDS`. ``joins``: bits of operands of
+    sums and concatenations, at least 4 by default, since sums need more than decisions; and of
+    averages, by default as ``acts``. ``scale``: one for each ``tensor``, or for each output
+    ``channel`` of the weights. ``output``: bits of a layer's result if it is the network's output,
     which has no quantizer by default.
     """
 
@@ -44,7 +44,7 @@ class Row:
             raise SpecError("; ".join(faults), faults=faults)
 
     def over(self, below: Row) -> Row:
-        """Return this row with what it does not say taken from ``below``."""
+        """Return this row with its missing settings taken from ``below``."""
         values = {f.name: getattr(self, f.name) for f in fields(self)}
         return Row(**{k: getattr(below, k) if v is None else v for k, v in values.items()})
 

@@ -1,7 +1,7 @@
 """Weight quantizers by word: classes for Brevitas' ``weight_quant=`` with their arguments.
 
-Families of them stand in modules of their own, which register their words: `binary`, `ternary`,
-`powers`, `learned`, `bases`. `Fitted` and `Scaled` are the bases of what they have.
+Families of them are in separate modules, which register their words: `binary`, `ternary`, `powers`,
+`learned`, `bases`. `Fitted` and `Scaled` are base classes for them.
 """
 
 from __future__ import annotations
@@ -24,13 +24,14 @@ Make: TypeAlias = Callable[[int, bool], Arguments]
 WORDS: dict[str, words.Word[Make]] = {}
 
 BLEND = "blend:"
-"""Stands in front of a word whose values come in little by little; see `learned.Blend`."""
+"""Prefix of a word whose quantization is blended in gradually; see `learned.Blend`."""
 
 INTEGER = "int"
 """Name of plain integers; see `integers`."""
 
 FLOAT = "float"
-"""Leaves weights as they are: hardware has no network then, but a later step may quantize them."""
+"""Word for weights that are not quantized: a later step may do so, until then there is no hardware.
+"""
 
 
 def word(name: str, make: Make, *, numbers: range = range(0), zeros: bool = True) -> None:
@@ -39,7 +40,7 @@ def word(name: str, make: Make, *, numbers: range = range(0), zeros: bool = True
 
 
 def faults(text: str) -> list[str]:
-    """Return what is wrong with a word: at most one reason."""
+    """Return the faults of a word: at most one."""
     if text == FLOAT:
         return []
     return words.faults(text.removeprefix(BLEND), WORDS, "weights", f"{FLOAT} or ")
@@ -62,15 +63,16 @@ def has_zeros(text: str) -> bool:
 
 
 class Fitted(GridQuant):
-    """Base of grids that follow the weights: `fit` gives integers and their scale.
+    """Base of grids that follow the weights: `fit` returns integers and their scale.
 
-    ``per_channel``: a scale for each output. Gradients pass unchanged unless ``forward`` says more.
+    ``per_channel``: a scale for each output. Gradients pass unchanged unless ``forward`` says
+    otherwise.
     """
 
     per_channel = False
 
     def begin(self, x: Tensor) -> None:
-        """Make what is trained or kept, from the weights of a layer that gets this quantizer."""
+        """Initialize the trained parameters from the weights of the layer to be quantized."""
 
     def latent(self, x: Tensor) -> Tensor:
         """Return the weights to go on with where this quantizer is taken off a layer."""
@@ -94,9 +96,9 @@ class Fitted(GridQuant):
 
 
 class Scaled(Fitted):
-    """Base of grids whose scale follows the weights: their largest magnitude stands for 1.
+    """Base of grids whose scale follows the weights: their largest magnitude is 1 on the grid.
 
-    Goes in front of a `GridQuant` among the bases, whose ``integers`` take weights over that.
+    Must precede a `GridQuant` among the bases; its ``integers`` are called with scaled weights.
     """
 
     def forward(self, x: Tensor) -> tuple[Tensor, Tensor, Tensor, Tensor]:
@@ -105,7 +107,8 @@ class Scaled(Fitted):
         return self.integers(x / size) * scale, scale, self.zero_point, self.bit_width
 
     def size(self, x: Tensor) -> Tensor:
-        """Return what 1 stands for: a scalar, or one for each output, as x broadcasts."""
+        """Return the weight that is 1 on the grid: a scalar, or one for each output, broadcast to
+        x."""
         return self.spread(at_least_tiny(self.rows(x).abs().amax(1)), x)
 
 

@@ -35,9 +35,9 @@ def split(text: str, words: dict[str, Word[M]]) -> tuple[str, int | None]:
 
 
 def faults(text: str, words: dict[str, Word[M]], what: str, others: str = "") -> list[str]:
-    """Return what is wrong with a word: at most one reason.
+    """Return the faults of a word: at most one.
 
-    ``what``: whose word it is; ``others``: what is accepted beside words.
+    ``what``: whose word it is; ``others``: what is accepted besides words.
     """
     name, value = split(text, words)
     known = [w.name if not w.numbers else f"{w.name}{w.numbers[0]}" for w in words.values()]

@@ -29,7 +29,7 @@ def batches(state: State, samples: int) -> Iterator[Tensor]:
 
 
 def calibrate(state: State, samples: int) -> None:
-    """Set the scales of activations by what the first training images give."""
+    """Set the scales of activations by the first training images."""
     module = state.module.eval()
     hooks = [part.register_forward_pre_hook(_begin) for part in module.modules() if begins(part)]
     with torch.no_grad(), calibration_mode(module):
@@ -40,7 +40,7 @@ def calibrate(state: State, samples: int) -> None:
 
 
 def begins(module: nn.Module) -> bool:
-    """Whether a module is a quantizer that sets itself by what it reads first."""
+    """Return whether a module is a quantizer that sets itself by its first inputs."""
     return isinstance(module, UnevenAct) or grid_of(module) is not None
 
 
@@ -72,7 +72,7 @@ def equalized(module: nn.Module) -> fx.GraphModule:
 
 
 def round_greedily(state: State, samples: int, kind: str) -> None:
-    """Round weights one after the other, each making good for the errors of those before it.
+    """Round weights one after the other; each compensates for the errors of those before it.
 
     ``gptq``: by the inverse of the inputs' covariance (Frantar et al. 2022); ``gpfq``: by the
     inputs of the quantized network and of the float one (Zhang et al. 2023).

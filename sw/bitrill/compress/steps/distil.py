@@ -1,4 +1,4 @@
-"""The step ``distil``: a network trained by what other networks give."""
+"""The step ``distil``: trains a network to imitate other networks."""
 
 from __future__ import annotations
 
@@ -35,16 +35,18 @@ class Distil(Step):
     """Trains on ``(1 - weight) loss + weight soft``, where ``soft`` compares with a teacher.
 
     ``how``: ``hinton`` compares outputs at a ``temperature``; ``attention`` and ``correlation``
-    compare what layers give. ``fitnets`` first trains the network up to a layer on the teacher's,
-    through a regressor where channels differ, then goes on as ``hinton``, for ``epochs`` each.
-    ``layerwise`` trains one layer after another, for ``epochs`` each, on what the teacher's gives
-    (TNN, Alemdar et al. 2017), and what is behind the last one as ``hinton``.
+    compare the results of layers. ``fitnets`` first trains the network up to a layer to have the
+    results of the teacher's layer, through a regressor if channels differ, then continues as
+    ``hinton``, for ``epochs`` each. ``layerwise`` trains one layer after the other to have the
+    results of the teacher's, for ``epochs`` each (TNN, Alemdar et al. 2017), and the layers after
+    the last hint as ``hinton``.
 
     ``teacher``: ``"step 2"`` of this recipe; ``"net.py:make"`` or ``"package.module:make"``, which
-    gives it trained; ``"net.pt"``, a module that torch saved, or ``"net.onnx"``, a quantized model
-    that the golden model runs. ``hinton`` takes a list, whose answers are averaged. ``hints``: a
-    table ``{"layer" = "teacher's layer"}``; by default layers of the same name: the middle one for
-    ``fitnets``, the last one before the outputs for ``correlation``, else all of them.
+    returns a trained network; ``"net.pt"``, a module that torch saved, or ``"net.onnx"``, a
+    quantized model that the golden model runs. ``hinton`` accepts a list, whose answers are
+    averaged. ``hints``: a table ``{"layer" = "teacher's layer"}``; by default layers of the same
+    name: the middle one for ``fitnets``, the last one before the outputs for ``correlation``, else
+    all of them.
     """
 
     how: Literal["hinton", "fitnets", "attention", "correlation", "layerwise"] = "hinton"
@@ -154,7 +156,8 @@ class Distil(Step):
             delattr(module, REGRESSORS)
 
     def _fit_layers(self, state: State, teachers: list[nn.Module], pairs: Pairs) -> None:
-        """Train each hint's layer, and what is between it and the one before, then the rest."""
+        """Train each hint's layer together with those since the hint before it; then train the
+        rest."""
         module = state.module
         free = [p for p in module.parameters() if p.requires_grad]
         rest = list(free)
@@ -213,7 +216,7 @@ def _misfit(how: str, ours: tuple[str, Tensor | None], theirs: tuple[str, Tensor
 
 
 def _regressor(ours: Tensor, theirs: Tensor) -> nn.Module:
-    """Return what brings channels to the teacher's number: a 1x1 convolution, a dense layer."""
+    """Return a layer that converts channels to the teacher's number: a 1x1 convolution or dense."""
     n_in, n_out = ours.shape[1], theirs.shape[1]
     if n_in == n_out:
         return nn.Identity()

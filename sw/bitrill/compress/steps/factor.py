@@ -94,7 +94,8 @@ class Factor(Step):
         return {name: list(self._ranks(name, layer, energy)) for name, layer in chosen}
 
     def _affordable(self, state: State, chosen: Layers, most: int) -> dict[str, list[int]]:
-        """Return the ranks of the largest share of energy whose network takes so many LUTs."""
+        """Return the ranks of the largest share of energy whose network takes at most ``luts``
+        LUTs."""
         if state.luts is None:
             raise SpecError("luts needs a recipe's hardware")
         least, low, high = 0, 0, len(ENERGIES)
@@ -136,7 +137,7 @@ class Factor(Step):
         return int(by_pattern(self.rank or 0, name))
 
     def _ranks(self, name: str, layer: Any, energy: float | None) -> tuple[int, ...]:
-        """Return the ranks of a layer's factors, by a share of energy or as they are given."""
+        """Return the ranks of a layer's factors, by a share of energy or as the step gives them."""
         way, weight = FACTORINGS[self.how], layer.weight.detach()
         if energy is not None and way.matrices is not None:
             return tuple(by_energy(m, energy) for m in way.matrices(weight))

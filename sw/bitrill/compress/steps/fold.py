@@ -22,9 +22,9 @@ _TRANSPOSED = (nn.ConvTranspose1d, nn.ConvTranspose2d)
 class Fold(Step):
     """Folds batch norms: ``W' = a W``, ``b' = a (b - mean) + beta``, ``a = gamma / sqrt(var + e)``.
 
-    Hardware has thresholds in place of batch norms, folded or not. What changes are the weights
-    that a quantizer meets: post-training scales, one a channel, then fit the values that count.
-    Only a norm that alone reads its layer is folded; others are told in a note.
+    Hardware absorbs batch norms in thresholds, folded or not. Folding changes the weights that are
+    quantized: scales for each channel that are set after training then fit the effective weights. A
+    norm is folded only if it is the only reader of its layer; others are listed in a note.
     """
 
     def choose(self, state: State) -> Choices:
@@ -57,11 +57,12 @@ class Fold(Step):
         return graph
 
     def tune(self, state: State, choices: Choices) -> None:
-        """Set nothing: folding leaves what the network computes, but for rounding of floats."""
+        """Set nothing: folding does not change what the network computes, except for float
+        rounding."""
 
 
 def foldable(graph: fx.GraphModule) -> dict[str, str]:
-    """Return the names of batch norms by those of the layers that they alone read."""
+    """Return the names of batch norms by the layers whose only readers they are."""
     modules = dict(tracing.used_modules(graph))
     calls = [str(node.target) for node in modules]
     pairs: dict[str, str] = {}
@@ -77,7 +78,7 @@ def foldable(graph: fx.GraphModule) -> dict[str, str]:
 
 
 def folded(layer: Any, norm: Any) -> nn.Module:
-    """Return a layer that computes what it and the batch norm behind it do in evaluation."""
+    """Return a layer equal to ``layer`` followed by ``norm`` in evaluation mode."""
     if isinstance(layer, nn.Linear):
         return fuse_linear_bn_eval(layer, norm)
     return fuse_conv_bn_eval(layer, norm, transpose=isinstance(layer, _TRANSPOSED))

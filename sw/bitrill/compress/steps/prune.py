@@ -27,24 +27,25 @@ from .pruning.units import SHAPES, n_of_m, units_of
 @step("prune")
 @dataclass(frozen=True, kw_only=True)
 class Prune(Step):
-    """Prunes what is worth least, and trains what stays for ``epochs``.
+    """Prunes the units of weights with the lowest rating, and trains the rest for ``epochs``.
 
-    ``shape``: ``element``, ``vector`` (a row of a kernel), ``kernel``, ``group`` (``group`` inputs
-    side by side), ``filter`` (all weights of an output), ``N:M`` (N of each M inputs stay), which
-    are masked; or ``channel``: outputs are removed with all that reads them, and layers are
-    narrower. ``criterion``: see `bitrill.compress.steps.pruning.criteria`.
+    ``shape``: the unit: ``element``, ``vector`` (a row of a kernel), ``kernel``, ``group``
+    (``group`` consecutive inputs), ``filter`` (all weights of an output), ``N:M`` (N of each M
+    inputs stay), which are masked; or ``channel``: outputs are removed with all weights that read
+    them, so layers become narrower. ``criterion``: see `bitrill.compress.steps.pruning.criteria`.
 
-    ``ratio``: the share that goes, of each layer, or a table of them by patterns over names
-    (elsewhere 0). ``sensitivity``: in its place, the points of accuracy on the validation split
-    that each layer may cost alone. ``scope``: ``network`` compares units of all layers, which
-    ``lamp`` and ``bn`` do by default. ``multiple``: of which the numbers of channels that stay are.
+    ``ratio``: the share to prune in each layer, or a table of it by patterns over names (elsewhere
+    0). ``sensitivity``: instead of a ratio, the points of accuracy on the validation split that
+    pruning each layer alone may cost. ``scope``: ``network`` compares units of all layers, the
+    default of ``lamp`` and ``bn``. ``multiple``: the number of remaining channels is a multiple of
+    it.
 
-    ``schedule``: of the masks, not of the learning rate, whose schedule ``[training]`` tells: see
-    `bitrill.compress.steps.pruning.schedules`. ``rounds`` and ``rewind`` (``start``, ``step 2``):
-    of ``iterative``. ``penalty``, times ``strength``, is added to the loss of a training before
-    the pruning, for ``prior_epochs`` (``epochs`` by default); ``soft`` trains there too.
-    ``reconstruct`` fits what reads removed channels by least squares. ``samples``: training images
-    that criteria and ``reconstruct`` look at.
+    ``schedule``: when masks are set; see `bitrill.compress.steps.pruning.schedules` (the learning
+    rate's schedule is in ``[training]``). ``rounds`` and ``rewind`` (``start``, ``step 2``): of
+    ``iterative``. ``penalty``, times ``strength``, is added to the loss of a training before the
+    pruning, for ``prior_epochs`` (``epochs`` by default); ``soft`` trains there, too.
+    ``reconstruct`` fits the layers that read removed channels by least squares. ``samples``: number
+    of training images for criteria and ``reconstruct``.
     """
 
     shape: str = "element"
@@ -166,7 +167,7 @@ class Prune(Step):
         return self.penalty == "growing" or self.schedule == "soft"
 
     def _ratios(self, context: Context, layers: Mapping[str, list[str]]) -> dict[str, float]:
-        """Return the share that goes by layer; layers of which nothing goes are left out."""
+        """Return the share to prune by layer, without layers of which nothing is pruned."""
         block = n_of_m(self.shape)
         if block:
             ratios = dict.fromkeys(layers, 1 - block[0] / block[1])
@@ -258,7 +259,7 @@ def _without_zero(module: nn.Module, layers: Mapping[str, object]) -> list[str]:
 
 
 def _wrap(module: nn.Module, names: list[str]) -> None:
-    """Have quantizers without a zero give zero outside a mask."""
+    """Make quantizers that have no zero return zero outside a mask."""
     for name in names:
         layer: Any = module.get_submodule(name)
         if not isinstance(layer.weight_quant.tensor_quant, Pruned):

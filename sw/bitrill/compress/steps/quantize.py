@@ -21,17 +21,17 @@ from .rounding import learn_rounding
 @step("quantize")
 @dataclass(frozen=True, kw_only=True)
 class Quantize(Step):
-    """Puts quantizers into a network: what it computes from then on, hardware computes exactly.
+    """Inserts quantizers into a network; from then on, hardware computes exactly the same.
 
     ``layers``: a table of patterns over names, ``{weights, acts, joins, scale, output}`` each; see
     `bitrill.compress.quantizers.table.Row`. ``how``: ``qat`` trains for ``epochs`` with
-    straight-through gradients, ``ptq`` sets scales and rounds weights alone. ``samples``: training
-    images that this is done on.
+    straight-through gradients, ``ptq`` only sets scales and rounds weights. ``samples``: number of
+    training images for this.
 
     ``calibration``, ``percentile``, ``zero_points``, ``power_of_two``: of integers; see `Ranges`.
-    ``equalize`` gives channels like ranges first. With ``ptq``: ``gptq`` or ``gpfq`` round
-    weights one after the other, ``rounding = "learned"`` up or down by a layer's outputs;
-    ``bias_correction`` takes the mean error off biases.
+    ``equalize`` first makes the ranges of channels alike. With ``ptq``: ``gptq`` or ``gpfq`` round
+    weights one after the other; ``rounding = "learned"`` rounds them up or down, by the outputs of
+    the layer; ``bias_correction`` subtracts mean errors from biases.
     """
 
     how: Literal["qat", "ptq"] = "qat"

@@ -25,8 +25,8 @@ PENALTY = 0.1
 def learn_rounding(state: State, samples: int) -> None:
     """Choose for each weight the integer below or above, layer by layer (Nagel et al. 2020).
 
-    Least is the squared error of a layer's outputs on the inputs that the quantized layers before
-    it give, and a penalty that draws choices to 0 or 1.
+    Minimized are the squared error of a layer's outputs, on inputs from the quantized layers before
+    it, and a penalty that moves choices to 0 or 1.
     """
     layers = list(quantizing_layers(state.module.eval()))
     for k, (_, layer) in enumerate(layers):
@@ -36,7 +36,7 @@ def learn_rounding(state: State, samples: int) -> None:
 
 
 def inputs_of(state: State, layer: nn.Module, samples: int) -> Tensor:
-    """Return what a layer reads of the first training images."""
+    """Return the inputs of a layer for the first training images."""
     seen: list[Tensor] = []
     hook = layer.register_forward_pre_hook(
         lambda _, given: seen.append(getattr(given[0], "value", given[0]))
@@ -85,12 +85,12 @@ def gate(choice: Tensor) -> Tensor:
 
 
 def inverse_gate(share: Tensor) -> Tensor:
-    """Return what `gate` makes a share of."""
+    """Return the inverse of `gate`."""
     return torch.logit((share + 0.1) / 1.2)
 
 
 def penalty(choice: Tensor, step: int) -> Tensor:
-    """Return the mean of ``1 - |2 h - 1|**b``; b falls from 20 to 2 behind a start without it."""
+    """Return the mean of ``1 - |2 h - 1|**b``, where b falls from 20 to 2; 0 in the first steps."""
     done = step / STEPS
     if done < 0.2:
         return torch.zeros(())

@@ -25,18 +25,20 @@ from ..state import Choices, State, Step, by_pattern, step
 @step("share")
 @dataclass(frozen=True, kw_only=True)
 class Share(Step):
-    """Has weights share numbers, and trains the numbers for ``epochs``.
+    """Makes weights share numbers, and trains the numbers for ``epochs``.
 
-    ``entries``: how many numbers each layer has, or a table of it by patterns over names; layers of
-    which it says nothing stay as they are. Zeros of a step ``prune`` stay, and are not counted.
+    ``entries``: the number of different values in each layer, or a table of it by patterns over
+    names; layers that no pattern matches are not changed. Zeros of a step ``prune`` stay, and are
+    not counted.
 
-    ``how``: ``kmeans``: clusters of values (Han et al. 2016), begun evenly between the least and
-    the largest (``linear``), by their density, or with values at random (``initial``); ``hash``:
-    buckets by a hash of the weight's place, of which nothing but the seed is stored (HashNet, Chen
-    et al. 2015), begun with the first weight of each; ``pq``: product quantization, clusters of
-    ``size`` weights side by side, for each place in a row its own (Gong et al. 2014); ``fresh``:
-    buckets, by a hash, of the coefficients of each kernel's cosine transform, low frequencies with
-    more buckets than high ones (FreshNet, Chen et al. 2015, arXiv 1506.04449), for convolutions.
+    ``how``: ``kmeans``: clusters of values (Han et al. 2016), initialized evenly between the least
+    and the largest (``linear``), by their density, or with values at random (``initial``);
+    ``hash``: a hash of the weight's position selects its number, so only the seed is stored
+    (HashNet, Chen et al. 2015), initialized with the first weight of each; ``pq``: product
+    quantization, clusters of ``size`` consecutive weights, separately for each position in a row
+    (Gong et al. 2014); ``fresh``: hashed coefficients of each kernel's cosine transform, with more
+    numbers for low frequencies than for high ones (FreshNet, Chen et al. 2015, arXiv 1506.04449),
+    for convolutions.
     """
 
     how: Literal["kmeans", "hash", "pq", "fresh"] = "kmeans"

@@ -1,4 +1,4 @@
-"""The step ``train``: the network as it is, trained on; its keys are those of `Training`."""
+"""The step ``train``: trains the network as it is; its keys are those of `Training`."""
 
 from __future__ import annotations
 

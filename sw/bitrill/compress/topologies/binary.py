@@ -49,7 +49,7 @@ def bireal(frame: Frame, width: int) -> nn.Module:
 class Melius(nn.Module):
     """MeliusNet's pair of blocks (Bethge et al. 2020).
 
-    The dense block appends ``growth`` channels to the ``n`` that come in; the improvement block
+    The dense block appends ``growth`` channels to its ``n`` input channels; the improvement block
     adds a residual to just these.
     """
 

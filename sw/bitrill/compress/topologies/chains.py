@@ -37,8 +37,8 @@ topology("intrusion_mlp", 64)(mlp)
 def autoencoder(frame: Frame, width: int) -> nn.Module:
     """Dense layers to ``width / 9`` values and back to the input (as MLPerf Tiny's, 72 wide).
 
-    Gives the input again: what it cannot give is an anomaly. It learns from a loss of the user's,
-    not from classes.
+    Reconstructs its input: an input that it cannot reconstruct is an anomaly. It is trained with a
+    loss of the user's, not with classes.
     """
     hidden = [*dense_block(frame.size, width), *dense_block(width, width)]
     back = [*dense_block(max(1, width // 9), width), *dense_block(width, width)]

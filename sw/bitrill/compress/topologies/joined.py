@@ -42,7 +42,7 @@ def squeezenet(frame: Frame, width: int) -> nn.Module:
 
 
 class Dense(nn.Module):
-    """A 3x3 convolution whose maps stand beside its input (Huang et al. 2017)."""
+    """A 3x3 convolution whose maps are concatenated with its input (Huang et al. 2017)."""
 
     def __init__(self, n: int, growth: int):
         super().__init__()
@@ -98,7 +98,7 @@ class ShiftBlock(nn.Module):
 
 @topology("shiftnet", 9)
 def shiftnet(frame: Frame, width: int) -> nn.Module:
-    """ShiftNet: four shift blocks; convolutions of 1x1 alone behind the first layer."""
+    """ShiftNet: a first convolution, then four shift blocks with only 1x1 convolutions."""
     w = width
     return nn.Sequential(
         *conv(frame.channels, w, 3),

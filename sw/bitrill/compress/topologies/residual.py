@@ -27,7 +27,7 @@ class Block(nn.Module):
 
 
 def resnet(frame: Frame, width: int, blocks: int) -> nn.Module:
-    """Three stages of so many blocks; the last two halve the map and double the channels."""
+    """Return three stages of residual blocks; the last two halve maps and double channels."""
     layers, n = conv_block(frame.channels, width, padding=1), width
     for stage in range(3):
         for k in range(blocks):

@@ -46,7 +46,7 @@ class Group:
 
     @property
     def outputs(self) -> list[Member]:
-        """Layers that give the channels."""
+        """Layers that compute the channels."""
         return [m for m in self.members if m.output]
 
     @property
@@ -126,7 +126,7 @@ class Dependencies:
 
 
 def remove(module: nn.Module, removed: Mapping[str, Sequence[int]], example: Tensor) -> nn.Module:
-    """Take channels out of a module, by the name of the first layer that gives them.
+    """Remove channels from a module, by the name of the first layer that computes them.
 
     Raises `SpecError` if the module cannot be run without them.
     """
@@ -199,7 +199,7 @@ class _Quantizer:
         self.shape[axis] = len(kept)
 
     def restore(self) -> None:
-        """Put the quantizer back, if it is ours; Brevitas' new one gets what it had learned."""
+        """Restore the quantizer, if it is ours; copy learned values into a new one of Brevitas."""
         if self.before is None:
             return
         proxy = self.layer.weight_quant
@@ -228,7 +228,7 @@ def _tensors(module: nn.Module) -> Iterator[tuple[str, Tensor]]:
 def masks(
     module: nn.Module, groups: Iterator[Group], removed: Mapping[str, Sequence[int]]
 ) -> dict[str, Tensor]:
-    """Return masks of the layers that give channels, zero for the channels that go."""
+    """Return masks of the layers that compute channels, zero for the removed channels."""
     made: dict[str, Tensor] = {}
     for group in groups:
         gone = set(removed.get(group.root, ()))

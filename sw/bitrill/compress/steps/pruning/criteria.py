@@ -1,7 +1,7 @@
-"""Criteria: what a unit of weights is worth; those with the least are pruned.
+"""Criteria rate the units of weights; those with the lowest rating are pruned.
 
-Each gives a number for each unit of each layer, ``[count]``. Most are means over the elements of a
-unit, so that units of several sizes compare.
+Each returns a number for each unit of each layer, ``[count]``. Most are means over the elements of
+a unit, so that units of different sizes can be compared.
 """
 
 from __future__ import annotations
@@ -62,7 +62,7 @@ class Context:
         )
 
     def loss(self, x: Tensor, labels: Tensor) -> Tensor:
-        """Return the training's loss of the network as it is evaluated."""
+        """Return the loss of the network in evaluation mode, as training computes it."""
         return self.training.objective(self.module, x, labels)
 
 
@@ -81,12 +81,12 @@ def scores(criterion: str, context: Context, units: Mapping[str, Units]) -> Scor
 
 
 def _magnitudes(context: Context, names: list[str]) -> Scores:
-    """L1: the least sum of magnitudes goes (Han et al. 2015; filters: Li et al. 2017)."""
+    """L1: the least sum of magnitudes is pruned (Han et al. 2015; filters: Li et al. 2017)."""
     return {name: weight_of(context.module, name).detach().abs() for name in names}
 
 
 def _squares(context: Context, names: list[str]) -> Scores:
-    """L2: the least sum of squares goes."""
+    """L2: the least sum of squares is pruned."""
     return {name: weight_of(context.module, name).detach().square() for name in names}
 
 
@@ -96,10 +96,10 @@ def _random(context: Context, names: list[str]) -> Scores:
 
 
 def _taylor(context: Context, names: list[str]) -> Scores:
-    """``w dL/dw``: what the loss changes, to first order, when a weight is zero.
+    """``w dL/dw``: change of the loss, to first order, if a weight becomes zero.
 
-    Summed over a filter it is the sum of ``a dL/da`` over the filter's map, without bias
-    (Molchanov et al. 2017, 2019).
+    Summed over a filter it is the sum of ``a dL/da`` over the filter's map, without bias (Molchanov
+    et al. 2017, 2019).
     """
     weights = [weight_of(context.module, name) for name in names]
     totals = [torch.zeros_like(w) for w in weights]
@@ -112,7 +112,7 @@ def _taylor(context: Context, names: list[str]) -> Scores:
 def _fisher(context: Context, names: list[str]) -> Scores:
     """OBD: ``h w^2 / 2`` (LeCun et al. 1990), with the mean of squared gradients as h.
 
-    Gradients of single images; their squares are h where the network gives probabilities.
+    Gradients of single images; their mean square is h if the network returns probabilities.
     """
     weights = [weight_of(context.module, name) for name in names]
     totals = [torch.zeros_like(w) for w in weights]
@@ -141,10 +141,10 @@ def _hessian(context: Context, names: list[str]) -> Scores:
 
 
 def _surgeon(context: Context, names: list[str]) -> Scores:
-    """OBS: ``w^2 / (2 [H^-1]_qq)``, what a layer's outputs lose when the others make good for w.
+    """OBS: ``w^2 / (2 [H^-1]_qq)``, error of a layer's outputs if the others compensate for w.
 
-    H: mean products of what the layer reads (Hassibi et al. 1993, by layer as Dong et al. 2017).
-    The training behind the pruning stands for the correction of the others.
+    H: mean products of the layer's inputs (Hassibi et al. 1993, by layer as Dong et al. 2017). The
+    training after the pruning replaces the correction of the other weights.
     """
     given: Scores = {}
     for name in names:
@@ -174,7 +174,7 @@ def lamp(squares: Tensor) -> Tensor:
 
 
 def _geometric_median(context: Context, name: str) -> Tensor:
-    """FPGM: the filter nearest to all the others goes: they can stand for it (He et al. 2019)."""
+    """FPGM: the filter nearest to all others is pruned: they can replace it (He et al. 2019)."""
     rows = _filters(context.module, name)
     return torch.cdist(rows, rows, compute_mode="donot_use_mm_for_euclid_dist").sum(1)
 
@@ -185,7 +185,8 @@ def _filters(module: nn.Module, name: str) -> Tensor:
 
 
 def _scale_of_norm(context: Context, name: str) -> Tensor:
-    """Slimming: the size of the batch norm's factor behind a filter (Liu et al. 2017)."""
+    """Slimming: the magnitude of a filter's factor in the batch norm that follows (Liu et al.
+    2017)."""
     norm = context.dependencies.norm_behind(name)
     if norm is None or norm.weight is None:
         raise SpecError(
@@ -196,9 +197,9 @@ def _scale_of_norm(context: Context, name: str) -> Tensor:
 
 
 def _activity(context: Context, name: str) -> Tensor:
-    """APoZ: the share of a map's values, over images, that a rectifier lets pass (Hu et al. 2016).
+    """APoZ: the share of a map's values, over images, that a ReLU would let pass (Hu et al. 2016).
 
-    They are counted behind the batch norm, if there is one, whether a rectifier follows or not.
+    They are counted after the batch norm, if there is one, whether a ReLU follows or not.
     """
     layer = context.module.get_submodule(name)
     norm = context.dependencies.norm_behind(name)

@@ -1,4 +1,4 @@
-"""What a layer reads, as the rows of a matrix whose product with its weights it gives."""
+"""The inputs of a layer as the rows of a matrix whose product with the weights is its result."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ def is_plain(module: nn.Module, name: str) -> bool:
 
 
 def rows_of(batches: Iterable[tuple[Tensor, Tensor]], module: nn.Module, name: str) -> Tensor:
-    """Return what a layer reads, ``[rows, inputs * places of the kernel]``."""
+    """Return the inputs of a layer, ``[rows, inputs * places of the kernel]``."""
     layer, read = module.get_submodule(name), []
 
     def keep(_module: nn.Module, given: tuple[object, ...]) -> None:

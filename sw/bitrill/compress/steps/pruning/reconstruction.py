@@ -1,8 +1,8 @@
-"""Reconstruction: a layer that loses inputs gives again what it gave, by least squares.
+"""Reconstruction: fits a layer that loses inputs to its former results, by least squares.
 
-The layer's targets are its results in the network before pruning; what it reads comes from the
-network as it is pruned so far (He et al. 2017). Rows of ``x`` are places of images, columns are
-inputs (a channel's places in the kernel side by side).
+The targets are the layer's results in the network before pruning; its inputs are those of the
+network as pruned so far (He et al. 2017). Rows of ``x`` are places of images, columns are inputs
+(all places of a channel's kernel together).
 """
 
 from __future__ import annotations
@@ -21,16 +21,16 @@ from .reads import is_plain, rows_of
 from .selection import Ratios, Selection
 
 RIDGE = 1e-4
-"""How much of the mean square of what is read holds weights where they were."""
+"""Strength of the regularization that keeps weights near their values, per mean square input."""
 
 
 def reconstructed(
     context: Context, selection: Selection, ratios: Ratios, how: str
 ) -> dict[str, list[int]]:
-    """Return the channels that go, and fit the layers that read the others.
+    """Return the channels to prune, and fit the layers that read the others.
 
-    Where one layer alone gives and one alone reads the channels, ``thinet`` or ``lasso`` choose
-    them; elsewhere the criterion does. In the network, what reads a channel that goes is zero.
+    If a single layer computes and a single one reads the channels, ``thinet`` or ``lasso`` choose
+    them; elsewhere the criterion does. In the network, channels that are pruned read as zero.
     """
     groups = {g.root: g for g in context.dependencies.groups() if g.root in ratios}
     removed = selection.channels(context, ratios)
@@ -51,7 +51,7 @@ def reconstructed(
 def _chosen(
     context: Context, before: nn.Module, reader: channels.Member, count: int, how: str
 ) -> list[int]:
-    """Return which channels go, so many, by what one reader loses."""
+    """Return the ``count`` channels to prune whose removal hurts one reader least."""
     x = rows_of(context.batches(), context.module, reader.layer)
     weight = weight_of(context.module, reader.layer).detach()
     inputs, size = weight.shape[1], weight[0, 0].numel()
@@ -75,9 +75,9 @@ def _chosen(
 
 
 def thinet(gram: Tensor, count: int) -> list[int]:
-    """Return ``count`` channels whose sum is least, taken greedily (Luo et al. 2017).
+    """Return ``count`` channels whose sum is least, chosen greedily (Luo et al. 2017).
 
-    ``gram[c, d]``: scalar product of what channels c and d give, over rows and outputs.
+    ``gram[c, d]``: scalar product of the contributions of channels c and d, over rows and outputs.
     """
     removed: list[int] = []
     for _ in range(count):
@@ -88,9 +88,9 @@ def thinet(gram: Tensor, count: int) -> list[int]:
 
 
 def lasso(gram: Tensor, moments: Tensor, count: int) -> list[int]:
-    """Return the ``count`` channels that LASSO's path takes last, or never (He et al. 2017).
+    """Return the ``count`` channels that LASSO's path adds last, or never (He et al. 2017).
 
-    ``moments[c]``: scalar product of what channel c gives with what all gave before.
+    ``moments[c]``: scalar product of channel c's contribution with the former results.
     """
     _, _, path = lars_path_gram(moments.numpy(), gram.numpy(), n_samples=1, method="lasso")
     kept = len(gram) - count

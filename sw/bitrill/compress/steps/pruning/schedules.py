@@ -1,4 +1,4 @@
-"""Schedules of masks: when weights go, and whether they may come back."""
+"""Schedules of masks: when weights are pruned, and whether they may return."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from .selection import Ratios, Selection
 from .units import kept_by_layer
 
 CHOICES = 16
-"""Times at which masks are chosen anew while the ratio grows, or weights come back."""
+"""Number of times at which masks are chosen anew while the ratio grows or weights may return."""
 
 MARGIN = 0.1
 """Surgery: masks change for weights so much below or above the threshold, as a share of it."""
@@ -26,7 +26,7 @@ MARGIN = 0.1
 
 @dataclass(frozen=True)
 class Pruning:
-    """A pruning by masks: what goes, at which ratios, and how the network is trained by it."""
+    """A pruning by masks: the units, the ratios, and how the network is trained."""
 
     state: State
     training: Training
@@ -35,7 +35,7 @@ class Pruning:
     ratios: Ratios
 
     def choose(self, share: float = 1.0) -> None:
-        """Set the masks by the weights as they are."""
+        """Set the masks by the present weights."""
         self.state.masks.update(self.selection.masks(self.context, self.ratios, share))
 
     def one_shot(self) -> None:
@@ -88,10 +88,10 @@ class Pruning:
         self.state.masks.update(before)
 
     def surgery(self) -> None:
-        """Train all weights, masked ones too, and change masks by size (Guo et al. 2016).
+        """Train all weights, masked ones too, and change masks by magnitude (Guo et al. 2016).
 
-        A weight goes when it is smaller than 0.9 of the threshold, and comes back when it is larger
-        than 1.1 of it; the threshold is the magnitude below which the ratio of all lies.
+        A weight is masked when it is smaller than 0.9 times the threshold, and unmasked when it is
+        larger than 1.1 times the threshold: the magnitude below which the ratio of all weights is.
         """
         self.choose()
         hidden: dict[str, Tensor] = {}

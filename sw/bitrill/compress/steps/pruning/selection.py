@@ -18,7 +18,7 @@ from .criteria import Context
 from .units import Units, filter_axis, kept_by_layer, kept_by_network, n_of_m, n_of_m_mask, units_of
 
 Ratios = Mapping[str, float]
-"""Share that goes, by layer (or by the first layer of a group of channels)."""
+"""Share that is pruned, by layer (or by the first layer of a group of channels)."""
 
 PROBED = tuple(k / 20 for k in range(1, 20))
 """Ratios that sensitivity tries in each layer."""
@@ -91,7 +91,8 @@ class Selection:
         return {root: self._gone(groups[root], worth[root], each) for root, each in kept.items()}
 
     def _worth(self, context: Context, group: channels.Group) -> Tensor | None:
-        """Return the mean over the layers that give the channels, each relative to its own mean."""
+        """Return the mean rating over the layers that compute the channels, each divided by its
+        mean."""
         total, count = torch.zeros(group.count), torch.zeros(group.count)
         for member in group.outputs:
             layer = context.module.get_submodule(member.layer)
@@ -130,7 +131,7 @@ def prunable(context: Context, shape: str) -> dict[str, list[str]]:
 
 
 def sensitive(context: Context, selection: Selection, names: Iterable[str], most: float) -> Ratios:
-    """Return for each layer the largest ratio at which pruning it alone costs at most ``most``.
+    """Return for each layer the largest ratio at which pruning only this layer costs ``most``.
 
     ``most``: share of the validation split, 0..1. Ratios are tried upwards in steps of 0.05, until
     one costs more (Li et al. 2017, figure 2; Han et al. 2015).
@@ -147,7 +148,7 @@ def sensitive(context: Context, selection: Selection, names: Iterable[str], most
 
 
 def _accuracy_without(context: Context, selection: Selection, ratios: Ratios) -> float:
-    """Return the accuracy of the network without what goes; -1 if nothing would stay."""
+    """Return the accuracy of the network without the pruned units; -1 if nothing would stay."""
     state = context.state
     try:
         if selection.shape == "channel":

@@ -20,7 +20,7 @@ SHAPES = ("element", "vector", "kernel", "group", "filter", "channel")
 
 @dataclass(frozen=True)
 class Units:
-    """Units of one layer: ``index`` has the weight's shape and tells each element's unit."""
+    """Units of one layer; ``index``: the unit of each element, in the shape of the weight."""
 
     index: Tensor
     count: int
@@ -99,7 +99,7 @@ def n_of_m_mask(scores: Tensor, n: int, m: int, axis: int = 1) -> Tensor:
 
 
 def kept_by_layer(scores: Tensor, ratio: float) -> Tensor:
-    """Return which units stay when a share of them goes, smallest scores first, ``[count]``."""
+    """Return which units stay when a share of them is pruned, lowest scores first, ``[count]``."""
     order = scores.sort(stable=True).indices
     kept = torch.ones(len(scores), dtype=torch.bool)
     kept[order[: round(ratio * len(scores))]] = False
@@ -109,7 +109,7 @@ def kept_by_layer(scores: Tensor, ratio: float) -> Tensor:
 def kept_by_network(
     scores: Mapping[str, Tensor], sizes: Mapping[str, Tensor], ratio: float
 ) -> dict[str, Tensor]:
-    """Return which units stay when a share of all layers' weights goes; one of each layer stays."""
+    """Return which units stay when a share of all weights is pruned; each layer keeps one unit."""
     every = torch.cat(
         [scores[name].index_fill(0, scores[name].argmax(), torch.inf) for name in scores]
     )
