@@ -28,6 +28,7 @@ def describe(graph: Graph, predicted: Timing) -> dict[str, object]:
         "digest": digest(graph)[:16],
         "interval": str(predicted.ii),
         "latency": predicted.latency,
+        "layers": [n.name for n in graph.nodes],
         "input": {
             **_edge(source.tensor, source.shape, source.channel_last),
             "quantizer": None if source.quantizer is None else _quantizer(source.quantizer),

@@ -60,7 +60,7 @@ def common_files(project: Project, x: np.ndarray) -> dict[str, bytes]:
     """Return the files of every board's folder, whatever its toolchain."""
     network = network_file(project)
     return {
-        "top.v": read_bytes(project.verilog),
+        "top.v": project.top(),
         "network.json": network,
         vectors.NAME: vectors.recorded(project.graph, x),
         **driver_files(),

@@ -17,7 +17,7 @@ from bitrill.resources.estimate import Resources
 from bitrill.storage import read_bytes, read_json, write_json
 
 from . import schema
-from .driver.registers import OFFSETS
+from .driver.registers import LAYER, LAYERS_AT, OFFSETS
 from .driver.zynq_clocks import crystal
 from .project import Made, Project
 from .roofline import roofline
@@ -70,6 +70,11 @@ class Manifest:
         """Clock of the network in MHz."""
         return Fraction(self.clock_mhz)
 
+    @property
+    def counters(self) -> bool:
+        """Whether the shell counts each layer."""
+        return len(self.registers) > len(OFFSETS)
+
     def to_json(self) -> dict[str, object]:
         return asdict(self)
 
@@ -116,10 +121,17 @@ def of(project: Project, files: Iterable[str]) -> Manifest:
             "bytes_out": -(-edges.frame_out // 8),
         },
         roofline={"core_fps": rates.core, "system_fps": rates.system, "limit": rates.limit},
-        registers=dict(OFFSETS) if board.zynq else {},
+        registers=_registers(project) if board.zynq else {},
         flash=dict(board.flash),
         files=hashes_of(project.folder, files),
     )
+
+
+def _registers(project: Project) -> dict[str, int]:
+    """Return the offsets of a Zynq shell's registers, with those of layers that are counted."""
+    layers = project.graph.nodes if project.counters else ()
+    counted = [f"{node.name}_{word}" for node in layers for word in LAYER]
+    return {**OFFSETS, **{name: LAYERS_AT + 4 * k for k, name in enumerate(counted)}}
 
 
 _BY_TOOLS = {"files", "bitstream", "bitstream_sha256", "fmax_mhz", "used"}

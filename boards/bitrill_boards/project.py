@@ -9,7 +9,9 @@ from typing import Protocol
 
 from bitrill.ir.graph import Graph
 from bitrill.progress import Progress
+from bitrill.storage import read_bytes
 from bitrill.timing.predict import Timing
+from bitrill_hw.design.verilog import verilog
 
 from .board import Board
 from .shell.network_instance import Edges
@@ -23,7 +25,7 @@ class Project:
     """A FOLDED ``graph`` for a ``board``.
 
     ``verilog``: the build's ``top.v``; ``folder``: the board's folder; ``clock_mhz``: the network's
-    clock; ``seed``: seed of placement.
+    clock; ``seed``: seed of placement; ``counters``: with counters of each layer.
     """
 
     board: Board
@@ -34,10 +36,17 @@ class Project:
     toolchain: str
     clock_mhz: Fraction
     seed: int = 1
+    counters: bool = False
 
     @cached_property
     def edges(self) -> Edges:
-        return Edges.of(self.graph, self.predicted.ii)
+        return Edges.of(self.graph, self.predicted.ii, counters=self.counters)
+
+    def top(self) -> bytes:
+        """Return the network's Verilog; with ``counters``, it has a port to watch its layers."""
+        if self.counters:
+            return verilog(self.graph, watched=True).encode()
+        return read_bytes(self.verilog)
 
     @property
     def clock_hz(self) -> int:

@@ -67,7 +67,7 @@ int net_axi_open(net_axi *axi)
         high = high << 8 | digest[k];
         low = low << 8 | digest[k + 4];
     }
-    if (axi->read(axi->context, IDENTITY) != 0x53525442u || axi->read(axi->context, VERSION) != 1)
+    if (axi->read(axi->context, IDENTITY) != 0x53525442u || axi->read(axi->context, VERSION) != 2)
         return NET_NO_SHELL;
     if (axi->read(axi->context, DIGEST_LOW) != low || axi->read(axi->context, DIGEST_HIGH) != high)
         return NET_OTHER_NETWORK;

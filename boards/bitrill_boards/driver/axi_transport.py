@@ -53,6 +53,8 @@ class AxiTransport:
         self._free = [Slot(), Slot()]
         self._under_way: deque[Slot] = deque()
         self.device = Device(self._identify(), clock_hz)
+        self.counters: dict[str, int] = {}
+        self._layers = self._read("LAYERS")
         self._stop()  # a program before this one may have left a run behind
 
     def _identify(self) -> bytes:
@@ -233,7 +235,19 @@ class AxiTransport:
             ]
         if bad:
             raise LinkError("; ".join(bad))
-        return self._read("CYCLES_HIGH") << 32 | self._read("CYCLES_LOW")
+        cycles = self._read("CYCLES_HIGH") << 32 | self._read("CYCLES_LOW")
+        self._add_counters(cycles)
+        return cycles
+
+    def _add_counters(self, cycles: int) -> None:
+        """Add the counters of a run to those of the runs before."""
+        found = {"CYCLES": cycles}
+        found |= {name: self._read(name) for name in ("IN_STALLED", "OUT_STALLED")}
+        for k in range(self._layers):
+            for j, name in enumerate(r.LAYER):
+                offset = r.LAYERS_AT + r.LAYER_BYTES * k + 4 * j
+                found[f"{k}_{name}"] = self.registers.read(offset)
+        self.counters = {name: self.counters.get(name, 0) + n for name, n in found.items()}
 
     def _wait(self, slot: Slot) -> int:
         """Wait for the end of a run; return STATUS."""

@@ -17,6 +17,7 @@ import numpy as np
 from .driver_errors import DriverError
 from .network import Network
 from .transport import Transport
+from .waits import waits
 
 if TYPE_CHECKING:
     from numpy.typing import ArrayLike
@@ -122,6 +123,7 @@ class Driver:
         ``cycles_per_frame`` is counted by the hardware; ``roofline`` is the share of the core's
         peak rate that this means. ``system`` is the measured share of the board's bound, if that is
         known: by the hardware's counter if transfers overlap with computing, else by wall clock.
+        `bitrill_boards.driver.waits.waits` adds who waited, if the hardware counts it.
         """
         if not self.frames:
             return {"frames": 0}
@@ -140,7 +142,7 @@ class Driver:
             rate = measured["fps_hardware" if self.transport.overlaps else "fps_wall"]
             measured["fps_system"], measured["limit"] = bound, self.roofline["limit"]
             measured["system"] = rate / bound if rate is not None else None
-        return measured
+        return {**measured, **waits(self.transport.counters, self.network.layers)}
 
     def close(self) -> None:
         self.transport.close()

@@ -65,6 +65,7 @@ class Network:
         n, _, d = spec["interval"].partition("/")
         self.interval = int(n) / int(d or 1)
         self.latency = spec["latency"]
+        self.layers = tuple(spec.get("layers", ()))
         q = spec["input"]["quantizer"]
         self._quantizer = (
             None

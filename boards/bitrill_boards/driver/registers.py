@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Protocol
 
 IDENTITY = int.from_bytes(b"BTRS", "little")
-VERSION = 1
+VERSION = 2
 
 REGISTERS = (
     "IDENTITY",
@@ -24,6 +24,9 @@ REGISTERS = (
     "OUT_WORDS",
     "CYCLES_LOW",
     "CYCLES_HIGH",
+    "IN_STALLED",
+    "OUT_STALLED",
+    "LAYERS",
 )
 """Names of the registers, 32 bits each, from offset 0 on. Accesses to others get SLVERR."""
 
@@ -55,6 +58,15 @@ CLEAR = 0xFE
 
 WORD = 8
 """Bytes of a word in memory; each frame starts on a new word."""
+
+LAYER = ("BEATS", "STALLED", "STARVED", "BLOCKED")
+"""Counters of a layer, 32 bits each: beats of its first operand that it took; cycles in which data
+waited for it, in which it waited for data, and in which its result waited."""
+
+LAYERS_AT = 0x100
+"""Offset of the first layer's counters; the others follow, `LAYERS` in all."""
+
+LAYER_BYTES = 4 * len(LAYER)
 
 ALIGN = 128
 """Addresses of a run are multiples of so many bytes."""

@@ -22,7 +22,18 @@ def summary(report: Mapping[str, Any]) -> str:
             f"roofline: {report['system']:.1%} of the {report['fps_system']:,.0f} frames a second"
             f" that the board's {_LIMITS.get(report['limit'], report['limit'])} allows"
         )
+    if "in_stalled" in report:
+        lines.append(waiting(report))
     return "\n".join(lines)
+
+
+def waiting(report: Mapping[str, Any]) -> str:
+    """Return in words who waited for whom, and the slowest layer if layers are counted."""
+    slowest = f"; slowest layer: {report['slowest']}" if report.get("slowest") else ""
+    return (
+        f"memory waited for the network {report['in_stalled']:.1%} of the time, the network for"
+        f" memory {report['out_stalled']:.1%}{slowest}"
+    )
 
 
 _LIMITS = {"core": "core", "port": "memory port", "ddr": "memory", "uart": "serial line"}

@@ -9,7 +9,7 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from collections.abc import Generator, Iterable, Iterator
 from dataclasses import dataclass
-from typing import Protocol
+from typing import ClassVar, Protocol
 
 import numpy as np
 
@@ -34,12 +34,14 @@ class Transport(Protocol):
 
     ``align``: the bytes of a frame are a multiple of it. ``overlaps``: frames are transferred while
     others are computed, so that the hardware's cycle counter measures the whole system. ``notes``:
-    what could not be set or checked when the board was opened.
+    what could not be set or checked when the board was opened. ``counters``: counts of all runs so
+    far, by name: CYCLES, IN_STALLED, OUT_STALLED, and ``k_NAME`` of layer k; empty without any.
     """
 
     align: int
     overlaps: bool
     notes: tuple[str, ...]
+    counters: dict[str, int]
 
     @property
     def device(self) -> Device: ...
@@ -70,6 +72,7 @@ class FrameTransport(ABC):
     align = 1
     overlaps = False
     notes: tuple[str, ...] = ()
+    counters: ClassVar[dict[str, int]] = {}
 
     @abstractmethod
     def run(self, frames: Iterable[bytes]) -> Iterator[tuple[bytes, int]]:

@@ -31,8 +31,8 @@ module @NAME@_tb;
   initial begin
     if (!$value$plusargs("stall=%d", stall)) stall = 0;
     if (!$value$plusargs("seed=%d", seed)) seed = 1;
-    repeat (4) @(posedge aclk);
-    aresetn <= 1;
+    repeat (4) @(negedge aclk);
+    aresetn = 1;
   end
 
   // 1 in `stall` of 100 calls

@@ -14,6 +14,7 @@ from bitrill.ir.serialisation import digest
 from bitrill.runtime.register_map import address_bits, register_map, streamed
 from bitrill_hw.design.axilite import axi_lite
 from bitrill_hw.design.control import PREFIX
+from bitrill_hw.design.top import WATCHED
 from bitrill_hw.pipeline.stream import beats, padded
 
 from .gear_timing import keeping
@@ -31,7 +32,8 @@ class Edges:
     Bits of a beat and beats of a frame on both sides; ``interval``: cycles from frame to frame;
     ``digest``: first 8 bytes of the graph's digest; ``register_bits``: address bits of the
     network's own registers, 0 if no weights are writable; ``chunks``: bits per cycle, in and out,
-    that must be moved from and to words of `MEMORY_BITS`, so that the network keeps its interval.
+    that must be moved from and to words of `MEMORY_BITS`, so that the network keeps its interval;
+    ``layers``: number of layers that are watched by counters.
     """
 
     bits_in: int
@@ -42,10 +44,14 @@ class Edges:
     digest: bytes
     register_bits: int = 0
     chunks: tuple[int, int] = (1, 1)
+    layers: int = 0
 
     @staticmethod
-    def of(graph: Graph, interval: Fraction) -> Edges:
-        """Return the edges of a FOLDED graph; `SpecError` if it gets weights over a stream."""
+    def of(graph: Graph, interval: Fraction, *, counters: bool = False) -> Edges:
+        """Return the edges of a FOLDED graph; `SpecError` if it gets weights over a stream.
+
+        ``counters``: its Verilog has a port to watch its layers.
+        """
         if nodes := streamed(graph):
             raise SpecError(
                 f"{graph.name}: a board has no stream of weights for {nodes[0].name}: its style"
@@ -63,6 +69,7 @@ class Edges:
             bytes.fromhex(digest(graph))[:8],
             address_bits(windows) if windows else 0,
             (into.chunk, out.chunk),
+            len(graph.nodes) if counters else 0,
         )
 
     @property
@@ -92,6 +99,7 @@ class NetworkInstance(wiring.Component):
         A frame had the wrong length; stays 1 until ``clear``.
     clear : In(1)
         Reset the network; frames inside are lost.
+    watch : Out(`bitrill_hw.design.top.WATCHED` bits for each layer), if layers are watched
     weights : In(`axi_lite`)
         The network's own registers, if it has any. If unconnected, the weights are those that were
         compiled in.
@@ -109,6 +117,7 @@ class NetworkInstance(wiring.Component):
                 "leaves": Out(1),
                 "error": Out(1),
                 "clear": In(1),
+                **({"watch": Out(WATCHED * edges.layers)} if edges.layers else {}),
                 **({"weights": In(axi_lite(bits))} if bits else {}),
             }
         )
@@ -138,6 +147,7 @@ class NetworkInstance(wiring.Component):
             o_m_axis_tlast=last,
             i_m_axis_tready=out.i.ready,
             o_error=self.error,
+            **({"o_watch": self.watch} if e.layers else {}),
             **self._weight_ports(),
         )
         first = Signal(init=1)

@@ -9,6 +9,7 @@ network, so that nothing is left of an earlier run.
 address
 =====================  ==========================================================================
 0 ..                   `REGISTERS`, 32 bits each: see `bitrill_boards.driver.registers`
+``LAYERS_AT`` ..       counters of each layer, if there are any
 ``WEIGHTS`` (16 MiB)   the network's own registers, if its weights are writable: addresses as in
 .. twice that          ``registers.json``; an access is refused while a frame is inside
 all others             SLVERR
@@ -25,7 +26,17 @@ from amaranth.lib.wiring import In, Out
 from bitrill.errors import SpecError
 from bitrill_hw.design.axilite import AxiLite, axi_lite
 
-from ..driver.registers import IDENTITY, REGISTERS, SIZE, SIZE_RUNTIME, VERSION, WEIGHTS, WRITABLE
+from ..driver.registers import (
+    IDENTITY,
+    LAYER_BYTES,
+    LAYERS_AT,
+    REGISTERS,
+    SIZE,
+    SIZE_RUNTIME,
+    VERSION,
+    WEIGHTS,
+    WRITABLE,
+)
 from .movers import ALIGN, Reader, Writer, read_channels, write_channels
 from .network_instance import MEMORY_BITS, Edges, NetworkInstance
 from .register_forwarder import RegisterForwarder
@@ -48,9 +59,13 @@ class _Kept:
 
 @dataclass
 class _ShellState:
-    """Signals that registers show (``status`` .. ``busy``), and those that writing sets."""
+    """Signals that registers show (``counts`` .. ``busy``), and those that writing sets.
+
+    ``counts``: 32-bit counters of a run by the name of the register, or by its offset.
+    """
 
     kept: dict[str, _Kept]
+    counts: dict[int | str, Signal]
     status: Signal
     cycles: Signal
     frames: Signal
@@ -87,6 +102,9 @@ class ZynqShell(wiring.Component):
                 f"registers of weights must take at most {WEIGHTS} bytes, not"
                 f" {1 << edges.register_bits}: fewer layers must be of style runtime"
             )
+        if LAYERS_AT + LAYER_BYTES * edges.layers > SIZE:
+            most = (SIZE - LAYERS_AT) // LAYER_BYTES
+            raise SpecError(f"--counters needs at most {most} layers, not {edges.layers}")
         self.register_bits = register_bits(edges)
         super().__init__(
             {
@@ -128,11 +146,13 @@ class ZynqShell(wiring.Component):
             self.interrupt.eq(state.status[0] & state.kept["INTERRUPT"].bits),
         ]
         self._run(m, state, raised, quiet, network.leaves)
+        self._count(m, state, network)
         return m
 
     def _state(self) -> _ShellState:
         return _ShellState(
             kept={name: self._kept(name) for name in WRITABLE},
+            counts={at: Signal(32, name=f"count_{at}") for at in self._counted()},
             status=Signal(STATUS_BITS, name="status"),
             cycles=Signal(48, name="cycles"),
             frames=Signal(32, name="frames"),
@@ -141,6 +161,21 @@ class ZynqShell(wiring.Component):
             stop=Signal(name="stop"),
             cleared=Signal(STATUS_BITS, name="cleared"),
         )
+
+    def _counted(self) -> list[int | str]:
+        """Return names or offsets of the counters of waits: of both edges, and of each layer."""
+        layers = range(LAYERS_AT, LAYERS_AT + LAYER_BYTES * self.edges.layers, 4)
+        return ["IN_STALLED", "OUT_STALLED", *layers]
+
+    def _count(self, m: Module, s: _ShellState, network: NetworkInstance) -> None:
+        """Count waits at the edges, and what the layers do, while a run is in progress."""
+        events = [network.i.valid & ~network.i.ready, network.o.valid & ~network.o.ready]
+        events += list(network.watch) if self.edges.layers else []
+        for count, event in zip(s.counts.values(), events, strict=True):
+            with m.If(s.start):
+                m.d.sync += count.eq(0)
+            with m.Elif(s.busy & event):
+                m.d.sync += count.eq(count + 1)
 
     def _run(self, m: Module, s: _ShellState, raised: Value, quiet: Value, leaves: Value) -> None:
         """Keep STATUS, BUSY and counters; ``quiet``: nothing moves; ``leaves``: a frame leaves."""
@@ -203,6 +238,8 @@ class ZynqShell(wiring.Component):
             "FRAMES": s.frames,
             "CYCLES_LOW": s.cycles[:32],
             "CYCLES_HIGH": s.cycles[32:],
+            "LAYERS": C(self.edges.layers, 32),
+            **{name: count for name, count in s.counts.items() if isinstance(name, str)},
             **{name: kept.value for name, kept in s.kept.items()},
         }
         writes = Signal()
@@ -227,6 +264,10 @@ class ZynqShell(wiring.Component):
                         with m.If(writes & ~s.busy):
                             m.d.sync += kept.bits.eq(bus.data[kept.first :])
                     m.d.comb += bus.error.eq(~allowed)
+            for at, count in s.counts.items():
+                if isinstance(at, int):
+                    with m.Case(at // 4):
+                        m.d.comb += [bus.value.eq(count), bus.error.eq(bus.write)]
 
     def _weights(self, m: Module, bus: wiring.PureInterface, network: NetworkInstance) -> Value:
         """Forward accesses from `WEIGHTS` on to the network; return 1 while there is none.

@@ -286,6 +286,7 @@ _BOARD_BUILD = (
         help=f"frames to record for the self-test: {_NAMED}, random, or a .npy file",
     ),
     argument("--samples", type=whole, metavar="N", help="frames to record; default: 1000"),
+    argument("--counters", action="store_true", help="count what each layer does, on a Zynq"),
     argument("--files-only", action="store_true", help="write the files, but run no tool"),
 )
 _FLASH = (

@@ -265,6 +265,12 @@ def driven(done: flow.Driven) -> str:
             f"roofline: {100 * r.system_share:.1f} % of {r.fps_system:,.0f} images/s"
             f" (limited by: {r.limit})"
         )
+    if r.in_stalled is not None and r.out_stalled is not None:
+        slowest = f"; slowest layer: {r.slowest}" if r.slowest else ""
+        lines.append(
+            f"memory waited for the network {r.in_stalled:.1%} of the time, the network for memory"
+            f" {r.out_stalled:.1%}{slowest}"
+        )
     if done.outputs.files:
         lines.append(written(done.outputs))
     lines += [f"note: {note}" for note in done.notes]

@@ -85,6 +85,7 @@ def build(
     data: str | np.ndarray = "random",
     samples: int | None = None,
     boards: str | Path | None = None,
+    counters: bool = False,
     files_only: bool = False,
     progress: Progress = logged,
 ) -> BoardBuild:
@@ -93,9 +94,10 @@ def build(
     ``toolchain``: default is the board's first. ``clock_mhz``: a number or a fraction such as
     ``"200/3"``; default is the board's. ``seed``: seed of placement. ``data``: frames to record for
     the self-test, as for `verify`, ``samples`` in all (1,000); if there are fewer, corner cases and
-    noise are added. ``boards``: a folder of additional boards, one TOML file each. ``files_only``:
-    run no tool. Raises `ToolError` (exit 3) if tools are missing, `TimingError`, `FitError`; even
-    then the files are written, unless the network is predicted not to fit.
+    noise are added. ``boards``: a folder of additional boards, one TOML file each. ``counters``: of
+    each layer of a Zynq's network, which `drive` reads. ``files_only``: run no tool. Raises
+    `ToolError` (exit 3) if tools are missing, `TimingError`, `FitError`; even then the files
+    are written, unless the network is predicted not to fit.
     """
     with extra("boards", "build"):
         from bitrill_boards import making, toolchains, vectors
@@ -103,6 +105,10 @@ def build(
         from bitrill_boards.project import Project
         from bitrill_boards.roofline import made_clock, part_for, require_fit
     chosen = find(board, boards)
+    if counters and not chosen.zynq:
+        raise SpecError(
+            f"--counters needs a board with a Zynq, whose registers show them, not {board}"
+        )
     chain = toolchains.choose(chosen, toolchain)
     clock = parse_clock(str(chosen.clock_mhz) if clock_mhz is None else clock_mhz)
     built = open_build(build)
@@ -122,6 +128,7 @@ def build(
         chain,
         made_clock(chosen, clock),
         seed,
+        counters,
     )
     with extra("hw", "build"):
         made = making.build_board(project, x, progress, files_only=files_only)

@@ -15,13 +15,14 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from ..errors import SpecError, StorageError, ToolError
-from ..storage import read_bytes
+from ..storage import read_bytes, write_text
 from .boards import BoardFolder, board_folder
 from .builds import Build, BuildLike, open_build
 from .data import read_array, to_integers
 from .extras import Progress, extra, logged
 from .result import Json, Result
 from .running import Outputs, output_file, write_outputs
+from .verilog import write_verilog
 from .weights import Weights, replace_weights
 
 if TYPE_CHECKING:
@@ -41,6 +42,8 @@ class Rates:
     the board's clock; ``fps_core``: the peak rate of the network itself, ``core_share``: the share
     of it that was reached; ``fps_wall``: the rate by the host's wall clock; ``fps_system``: the
     bound of the board, because of its ``limit``; ``system_share``: the share of it reached.
+    ``in_stalled``, ``out_stalled``: shares of the hardware's cycles in which memory waited for the
+    network, and the network for memory; ``slowest``: the layer that waited least.
     """
 
     cycles_per_frame: float | None = None
@@ -51,6 +54,9 @@ class Rates:
     fps_system: float | None = None
     limit: str | None = None
     system_share: float | None = None
+    in_stalled: float | None = None
+    out_stalled: float | None = None
+    slowest: str | None = None
 
     @staticmethod
     def of(report: Mapping[str, Any], *, simulated: bool) -> Rates:
@@ -68,6 +74,9 @@ class Rates:
             fps_wall=report["fps_wall"] if timed else None,
             fps_system=report.get("fps_system"),
             limit=report.get("limit"),
+            in_stalled=report.get("in_stalled"),
+            out_stalled=report.get("out_stalled"),
+            slowest=report.get("slowest"),
             system_share=report.get("system") if timed or report.get("limit") != "uart" else None,
         )
 
@@ -265,8 +274,13 @@ def _simulated(place: BoardFolder, built: Build) -> Any:
     """Return the transport of the board's shell in Verilator, with the network inside."""
     from bitrill_boards.shell.network_instance import Edges
 
-    edges = Edges.of(built.graph, built.predicted.ii)
+    counters = place.manifest.counters
+    edges = Edges.of(built.graph, built.predicted.ii, counters=counters)
     work = (place.folder / "simulation").absolute()
+    top = built.verilog
+    if counters:
+        top = work / "top.v"
+        write_text(top, write_verilog(built.graph, "drive", watched=True))
     clock_hz = round(place.manifest.clock * 1_000_000)
     if place.board.zynq:
         from bitrill_boards.driver import AxiTransport
@@ -274,7 +288,7 @@ def _simulated(place: BoardFolder, built: Build) -> Any:
         from bitrill_boards.simulation.simulated_axi import AxiStalls, SimulatedShell
 
         shell = SimulatedShell(
-            built.verilog,
+            top,
             edges,
             work=work,
             clock_hz=clock_hz,

@@ -123,7 +123,14 @@ def board_folder(
             f" {build.folder}: {again}"
         )
     project = Project(
-        chosen, build.graph, build.predicted, build.verilog, folder, made.toolchain, made.clock
+        chosen,
+        build.graph,
+        build.predicted,
+        build.verilog,
+        folder,
+        made.toolchain,
+        made.clock,
+        counters=made.counters,
     )
     manifest.require_own(made, project)
     return BoardFolder(folder, chosen, made, project)

@@ -106,6 +106,9 @@ class Shell:
             "FRAMES": self.frames,
             "CYCLES_LOW": self.cycles & 0xFFFFFFFF,
             "CYCLES_HIGH": self.cycles >> 32,
+            "IN_STALLED": self.cycles // 2,
+            "OUT_STALLED": self.cycles // 8,
+            "LAYERS": 0,
             **self.kept,
         }
         return int(values[name])  # type: ignore[arg-type]

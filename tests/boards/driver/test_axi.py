@@ -213,7 +213,7 @@ def test_what_a_program_before_has_left_is_stopped(build: Build) -> None:
             {"identity": 0},
             "no Bitrill network at this address: IDENTITY reads 0x00000000, not 0x53",
         ),
-        ({"version": 2}, "the board's registers have version 2, this driver supports 1: use the"),
+        ({"version": 1}, "the board's registers have version 1, this driver supports 2: use the"),
         ({"digest": b"another!"}, r"the board holds another network \(616e6f7468657221\) than"),
         ({"stuck": 1}, r"the shell does not stop within 0.02 s: memory does not answer; flash"),
     ],

@@ -68,7 +68,7 @@ def test_through_uio_and_shared_memory(odd: Case, linked: Linked, tmp_path: Path
     assert (found == linked.wanted).all()
     assert tree.peek(OFFSETS["CONTROL"], "dev/uio0") == STOP
     assert tree.peek(OFFSETS["STATUS"], "dev/uio0") == CLEAR
-    tree.poke(OFFSETS["VERSION"], 2, "dev/uio0")
+    tree.poke(OFFSETS["VERSION"], 1, "dev/uio0")
     with pytest.raises(ValueError, match="no Bitrill network answers here"):
         linked.run("linux", "1000", *files, **pipes)
     for k in range(3):
