@@ -17,7 +17,7 @@ from urllib.parse import urlsplit
 
 from ..errors import SpecError, ToolError
 from ..progress import Progress, silent
-from .executor import Job, R, S, T
+from .executor import Executor, Job, R, S, T, Team
 
 if TYPE_CHECKING:
     from distributed import Client, Future
@@ -30,7 +30,7 @@ ANSWER_SECONDS = 10
 _ADDRESS = re.compile(r"(tcp|tls)://.+:\d+")
 
 
-class Cluster:
+class Cluster(Executor):
     """Does items on the workers of a cluster, as many at once as these have threads."""
 
     def __init__(self, client: Any, address: str):
@@ -40,26 +40,39 @@ class Cluster:
     def workers(self) -> int:
         return max(1, sum(self.client.nthreads().values()))
 
-    def run(
-        self, job: Job[S, T, R], shared: S, items: Sequence[T], progress: Progress
-    ) -> Iterator[tuple[int, R]]:
-        from distributed import as_completed
-
+    @contextmanager
+    def team(self, job: Job[S, T, R], shared: S) -> Iterator[Team[T, R]]:
         # `shared` is a task of its own, not scattered data: it is made again where its worker dies
         with warnings.catch_warnings():
             warnings.filterwarnings("ignore", message="Sending large graph")
             common = self.client.submit(_same, shared, pure=False)
-            numbers = {
-                self.client.submit(_call, job, common, item, pure=False, retries=0): k
-                for k, item in enumerate(items)
-            }
+        try:
+            yield _Team(self.client, self.address, job, common)
+        finally:
+            with suppress(Exception):  # the scheduler may be gone
+                self.client.cancel([common], force=True)
+
+
+class _Team:
+    """Tasks on a cluster; ``common``: the task whose result all of them share."""
+
+    def __init__(self, client: Any, address: str, job: Any, common: Any):
+        self.client, self.address, self.job, self.common = client, address, job, common
+
+    def run(self, items: Sequence[Any], progress: Progress) -> Iterator[tuple[int, Any]]:
+        from distributed import as_completed
+
+        numbers = {
+            self.client.submit(_call, self.job, self.common, item, pure=False, retries=0): k
+            for k, item in enumerate(items)
+        }
         try:
             for future in as_completed(list(numbers), loop=self.client.loop):
                 k = numbers.pop(future)
                 yield k, self._result(future, items[k])
         finally:
             with suppress(Exception):  # the scheduler may be gone
-                self.client.cancel([common, *numbers], force=True)
+                self.client.cancel([*numbers], force=True)
 
     def _result(self, future: Future, item: object) -> Any:
         """Return a task's result; what the cluster did wrong becomes a `ToolError`."""

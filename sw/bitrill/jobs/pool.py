@@ -15,13 +15,13 @@ import subprocess
 import sys
 from collections import Counter, deque
 from collections.abc import Iterator, Sequence
-from contextlib import suppress
+from contextlib import contextmanager, suppress
 from typing import Generic
 
 from .. import processes
 from ..errors import ToolError
-from ..progress import Progress
-from .executor import Job, R, S, T
+from ..progress import Progress, silent
+from .executor import Executor, Job, R, S, T, Team
 from .worker import pack, read
 
 LOG = logging.getLogger("bitrill.jobs")
@@ -34,7 +34,10 @@ PATIENCE_SECONDS = 10.0
 
 
 class _Worker:
-    """One process; ``item``: the number of the item that it does, None if it waits for one."""
+    """One process; ``item``: the number of the item that it does, None if it waits for one.
+
+    ``useful``: it has done one.
+    """
 
     def __init__(self) -> None:
         path = os.pathsep.join(p for p in sys.path if p)
@@ -48,6 +51,7 @@ class _Worker:
             stderr=2,
         )
         self.item: int | None = None
+        self.useful = False
         # unbuffered: what lies in a buffer does not wake a selector
         self.answers = io.FileIO(os.dup(self.process.stdout.fileno()), "rb")  # pyright: ignore
 
@@ -73,32 +77,49 @@ class _Worker:
         return self.process.returncode
 
 
-class Pool:
-    """Does items in ``workers`` processes at once."""
+class Pool(Executor):
+    """Does items in ``count`` processes at once."""
 
-    def __init__(self, workers: int):
-        self.workers = workers
+    def __init__(self, count: int):
+        self.count = count
 
-    def run(
-        self, job: Job[S, T, R], shared: S, items: Sequence[T], progress: Progress
-    ) -> Iterator[tuple[int, R]]:
-        run: _Run[T, R] = _Run(pack((job, shared)), items, progress)
+    @property
+    def workers(self) -> int:
+        return self.count
+
+    @contextmanager
+    def team(self, job: Job[S, T, R], shared: S) -> Iterator[Team[T, R]]:
+        team: _Team[T, R] = _Team(pack((job, shared)), self.count)
         try:
-            run.start(min(self.workers, len(items)))
-            yield from run.results()
+            yield team
         finally:
-            run.end()
+            team.end()
+            team.selector.close()
 
 
-class _Run(Generic[T, R]):
-    """One list of items on its way through the workers."""
+class _Team(Generic[T, R]):
+    """Worker processes; ``head``: the message with the job and what its items share."""
 
-    def __init__(self, head: bytes, items: Sequence[T], progress: Progress):
-        self.head, self.items, self.progress = head, items, progress
-        self.waiting = deque(range(len(items)))
+    def __init__(self, head: bytes, most: int):
+        self.head, self.most = head, most
+        self.items: Sequence[T] = ()
+        self.progress: Progress = silent
+        self.waiting: deque[int] = deque()
         self.deaths: Counter[int] = Counter()
         self.selector = selectors.DefaultSelector()
         self.workers: list[_Worker] = []
+
+    def run(self, items: Sequence[T], progress: Progress) -> Iterator[tuple[int, R]]:
+        self.items, self.progress = items, progress
+        self.waiting, self.deaths = deque(range(len(items))), Counter()
+        try:
+            for worker in self.workers:
+                self._next(worker)
+            self.start(min(self.most, len(items)) - len(self.workers))
+            yield from self.results()
+        finally:
+            if any(worker.item is not None for worker in self.workers):
+                self.end()
 
     def start(self, n: int) -> None:
         """Start workers, all of them before the first is waited for."""
@@ -128,8 +149,9 @@ class _Run(Generic[T, R]):
             with suppress(ProcessLookupError):
                 worker.process.send_signal(signal.SIGTERM)
         for worker in self.workers:
+            self.selector.unregister(worker.answers)
             worker.end()
-        self.selector.close()
+        self.workers = []
 
     def _next(self, worker: _Worker) -> None:
         worker.item = self.waiting.popleft() if self.waiting else None
@@ -147,6 +169,7 @@ class _Run(Generic[T, R]):
             self.progress(*values)
             return None
         number, value = values
+        worker.useful = True
         if kind == "error":
             raise value
         return number, value
@@ -156,6 +179,9 @@ class _Run(Generic[T, R]):
         self.selector.unregister(worker.answers)
         self.workers.remove(worker)
         how, item = _how(worker.end()), worker.item
+        if item is None and worker.useful:  # it waited since an earlier list
+            self.start(1 if self.waiting else 0)
+            return
         if item is None:
             if not self.waiting and any(w.item is not None for w in self.workers):
                 return

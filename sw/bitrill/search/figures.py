@@ -5,14 +5,17 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Any, TypeAlias
+from typing import Any, Literal, TypeAlias
 
 from ..compress.keys import number
 from ..compress.recipe import Hardware
 
-MOST, LEAST = "maximize", "minimize"
+Direction: TypeAlias = Literal["maximize", "minimize"]
 
-OBJECTIVES = {
+MOST: Direction = "maximize"
+LEAST: Direction = "minimize"
+
+OBJECTIVES: dict[str, Direction] = {
     "accuracy": MOST,
     "lcs": LEAST,
     "ramb18": LEAST,
@@ -80,6 +83,11 @@ class Constraints:
     latency_ns: float | None = number(None, low=0, high=1e15)
     energy_nj: float | None = number(None, low=0, high=1e15)
     board: str | None = None
+
+    @property
+    def of_hardware(self) -> bool:
+        """Whether a constraint is on hardware, which is known before any training."""
+        return any(value is not None for key, value in asdict(self).items() if key != "accuracy")
 
     def misses(self, figures: Mapping[str, Any]) -> dict[str, float]:
         """Return for each constraint by what share of its bound it is missed; 0 or less: it holds.

@@ -19,17 +19,20 @@ from . import toml
 from .paths import Tables, with_values
 from .ranks import beats, costs
 from .space import Space
+from .storage import ended
 from .trial import Outcome
 
-SHOWN = ("accuracy", "lcs", "ramb18", "dsp", "fps", "latency_ns", "energy_nj")
-"""Figures of each point; ``accuracy`` is that on test images, ``validation`` what was chosen by."""
+HARDWARE = ("lcs", "ramb18", "dsp", "fps", "latency_ns", "energy_nj")
+"""Figures of each point beside its accuracies."""
 
 
 @dataclass(frozen=True)
 class Point:
-    """A trial of the front. Without training there is no accuracy: None.
+    """A trial of the front, with its figures.
 
-    ``folder``: of its model, recipe and folding; None if another machine keeps them.
+    ``accuracy`` is that on test images, ``validation`` that on the images which it was chosen by;
+    None if nothing is trained. ``folder``: of its model, recipe and folding; None if another
+    machine keeps them.
     """
 
     number: int
@@ -68,7 +71,7 @@ class Standing:
 
     def to_json(self) -> dict[str, object]:
         """Return what ``front.json`` holds."""
-        return asdict(self) | {"front": [asdict(point) for point in self.front]}
+        return {**asdict(self), "front": [asdict(point) for point in self.front]}
 
 
 def standing(
@@ -78,9 +81,7 @@ def standing(
     states = Counter(each.state for each in trials)
     finished = sum(states[s] for s in (TrialState.COMPLETE, TrialState.PRUNED, TrialState.FAIL))
     reasons = Counter(
-        reason
-        for each in trials
-        if (reason := each.user_attrs.get("reason")) and each.state != TrialState.WAITING
+        reason for each in trials if (kept := ended(each)) is not None and (reason := kept.reason)
     )
     return Standing(
         space.name,
@@ -105,23 +106,25 @@ def front(space: Space, trials: Sequence[FrozenTrial]) -> list[FrozenTrial]:
     objectives = space.settings.objectives
     met: dict[tuple[float, ...], FrozenTrial] = {}
     for each in trials:
-        if each.state == TrialState.COMPLETE and all(
-            share <= 0 for share in each.user_attrs["misses"].values()
-        ):
-            met.setdefault(costs(each.user_attrs["figures"], objectives), each)
+        kept = ended(each)
+        if kept is None or each.state != TrialState.COMPLETE:
+            continue
+        if all(share <= 0 for share in kept.misses.values()):
+            met.setdefault(costs(kept.figures, objectives), each)
     return [met[p] for p in sorted(met) if not any(beats(other, p) for other in met)]
 
 
 def _point(trial: FrozenTrial, out: Path) -> Point:
-    figures = trial.user_attrs["figures"]
-    folder = place(out, trial.number)
+    kept = ended(trial)
+    assert kept is not None
+    figures, folder = kept.figures, place(out, trial.number)
     return Point(
         trial.number,
         figures.get("test_accuracy"),
         figures.get("accuracy"),
-        *(figures[name] for name in SHOWN[1:]),
-        dict(trial.user_attrs["params"]),
-        str(folder.relative_to(out)) if (folder / "trial.json").is_file() else None,
+        params=dict(trial.params),
+        folder=str(folder.relative_to(out)) if (folder / "trial.json").is_file() else None,
+        **{name: figures[name] for name in HARDWARE},
     )
 
 

@@ -6,7 +6,7 @@ import time
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import TypeAlias
 
 from optuna.trial import Trial, TrialState
 
@@ -14,7 +14,7 @@ from ..compress import sources
 from ..compress.chain import check_outputs
 from ..compress.training import seeded
 from ..errors import StorageError
-from ..jobs import Executor, marked
+from ..jobs import Executor, Team, marked
 from ..progress import Progress
 from ..storage import read_bytes, write_json
 from .domains import Value
@@ -23,8 +23,17 @@ from .front import Standing, standing, write_trial
 from .ranks import costs, kept
 from .samplers import drawn
 from .space import Space
-from .storage import Trials, answering, open_trials
+from .storage import Ended, Trials, answering, open_trials
 from .trial import Item, Outcome, Work, run
+
+Workers: TypeAlias = Team[Item, Outcome]
+"""Workers that do trials."""
+
+STATES = {"done": TrialState.COMPLETE, "pruned": TrialState.PRUNED, "failed": TrialState.FAIL}
+"""Optuna's words for what became of a trial."""
+
+WRITE_SECONDS = 1.0
+"""Seconds at least between two writings of the front, but for the last."""
 
 POLL_SECONDS = 1.0
 """Seconds between looks at trials that other processes do."""
@@ -41,6 +50,7 @@ class Search:
     progress: Progress
     count: int
     times: list[float] = field(default_factory=list)
+    written: float = 0.0
 
     def run(self) -> Standing:
         """Do trials until all are done, here or elsewhere; returns the front."""
@@ -53,11 +63,12 @@ class Search:
         with answering(url), marked(self.out / "trained") as place, trials.alive():
             work = Work(self.space, self.answers, place, data, model, source)
             self.times = [time.monotonic()]
-            while self._step(work, trials):
-                pass
+            with self.executor.team(run, work) as team:
+                while self._step(team, trials):
+                    pass
             return self._written(trials)
 
-    def _step(self, work: Work, trials: Trials) -> bool:
+    def _step(self, team: Workers, trials: Trials) -> bool:
         """Do a group of trials, or wait for those of others; returns False when all are done."""
         running = trials.release()
         group = trials.group(self.space.settings.group)
@@ -68,16 +79,17 @@ class Search:
             time.sleep(POLL_SECONDS)
             return True
         values = {each.number: drawn(each, self.space.domains) for each in group}
-        for each in group:
-            each.set_user_attr("params", values[each.number])
-        going = self._after_short(work, trials, group, values)
-        for outcome in self._outcomes(work, [Item(n, values[n]) for n in going]):
+        short = self.space.settings.short
+        going = self._after_short(team, trials, group, values)
+        for outcome in self._outcomes(
+            team, [Item(n, values[n], looks=short is None) for n in going]
+        ):
             self._end(trials, outcome, values[outcome.number])
         return True
 
     def _after_short(
         self,
-        work: Work,
+        team: Workers,
         trials: Trials,
         group: list[Trial],
         values: Mapping[int, Mapping[str, Value]],
@@ -88,7 +100,7 @@ class Search:
             return list(values)
         every = {t.number: t.user_attrs for t in trials.all()}
         todo = [n for n in values if "short" not in every[n]]
-        for outcome in self._outcomes(work, [Item(n, values[n], settings.short) for n in todo]):
+        for outcome in self._outcomes(team, [Item(n, values[n], settings.short) for n in todo]):
             if outcome.state == "short":
                 known = next(each for each in group if each.number == outcome.number)
                 known.set_user_attr("short", outcome.figures)
@@ -108,27 +120,26 @@ class Search:
                 self._end(trials, Outcome(n, "pruned", reason, shorts[n]), values[n])
         return [n for n in values if n in best]
 
-    def _outcomes(self, work: Work, items: list[Item]) -> Iterator[Outcome]:
-        for _, outcome in self.executor.run(run, work, items, self.progress):
+    def _outcomes(self, team: Workers, items: list[Item]) -> Iterator[Outcome]:
+        for _, outcome in team.run(items, self.progress):
             yield outcome
 
     def _end(self, trials: Trials, outcome: Outcome, values: Mapping[str, Value]) -> None:
         """Write what became of a trial: its files, then the storage, then the front."""
-        attributes: dict[str, Any] = {"figures": outcome.figures, "reason": outcome.reason}
-        attributes |= {"seconds": outcome.seconds, "params": dict(values)}
-        state = TrialState.FAIL if outcome.state == "failed" else TrialState.PRUNED
-        if outcome.state == "done":
-            state = TrialState.COMPLETE
-            attributes["misses"] = self.space.constraints.misses(outcome.figures)
-            objectives = self.space.settings.objectives
-            attributes["values"] = [float(outcome.figures[name]) for name in objectives]
+        constraints, objectives = self.space.constraints, self.space.settings.objectives
+        misses, points, state = {}, None, STATES[outcome.state]
+        if state == TrialState.COMPLETE:
+            misses = constraints.misses(outcome.figures)
+            points = [float(outcome.figures[name]) for name in objectives]
             write_trial(self.space, values, outcome, self.out)
-        trials.end(outcome.number, state, attributes)
+        kept = Ended(outcome.figures, outcome.reason, outcome.seconds, misses, points)
+        trials.end(outcome.number, state, kept)
         self.times.append(time.monotonic())
-        self._written(trials)
+        if self.times[-1] - self.written > WRITE_SECONDS:
+            self._written(trials)
 
     def _written(self, trials: Trials) -> Standing:
-        done = len(self.times) - 1
+        self.written, done = time.monotonic(), len(self.times) - 1
         pace = (self.times[-1] - self.times[0]) / done if done else None
         now = standing(self.space, trials.all(), self.out, pace)
         write_json(self.out / "front.json", now.to_json())

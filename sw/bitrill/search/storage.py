@@ -15,9 +15,9 @@ import socket
 import threading
 import time
 import warnings
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -25,11 +25,12 @@ import optuna
 import sqlalchemy
 from optuna.exceptions import DuplicatedStudyError, UpdateFinishedTrialError
 from optuna.storages import RDBStorage
+from optuna.study import StudyDirection
 from optuna.trial import FrozenTrial, Trial, TrialState
 from sqlalchemy.exc import ArgumentError, SQLAlchemyError
 
 from ..errors import SpecError, StorageError, ToolError
-from .figures import OBJECTIVES
+from .figures import OBJECTIVES, Direction
 from .samplers import NumberedSampler
 from .space import Space
 
@@ -43,6 +44,9 @@ GONE_SECONDS = 60.0
 
 BUSY_SECONDS = 60
 """Seconds that a locked SQLite file is waited for."""
+
+ENDED_KEY = "ended"
+"""Attribute of a trial with what became of it."""
 
 ENDED = (TrialState.COMPLETE, TrialState.PRUNED, TrialState.FAIL)
 
@@ -74,6 +78,23 @@ def _is_gone(owner: str) -> bool | None:
     return _started(int(pid)) != started
 
 
+@dataclass(frozen=True)
+class Ended:
+    """What is kept of a trial that has ended; ``values``: of its objectives, if it has them all."""
+
+    figures: Mapping[str, Any]
+    reason: str
+    seconds: float
+    misses: Mapping[str, float]
+    values: Sequence[float] | None
+
+
+def ended(trial: FrozenTrial) -> Ended | None:
+    """Return what is kept of a trial, None if it has not ended."""
+    kept = trial.user_attrs.get(ENDED_KEY)
+    return None if kept is None or trial.state not in ENDED else Ended(**kept)
+
+
 @dataclass
 class Trials:
     """The trials of a search in its storage, as one process sees them."""
@@ -96,6 +117,8 @@ class Trials:
     def group(self, size: int) -> list[Trial]:
         """Claim the next group of which none is done by a living process; none if there is none."""
         every = self.all()
+        # samplers look at trials as they are now, and all of a group see the same ones
+        self.study._thread_local.cached_all_trials = None
         for k in range(0, len(every), size):
             missing = [each for each in every[k : k + size] if each.state not in ENDED]
             if any(each.state == TrialState.RUNNING for each in missing):
@@ -153,15 +176,16 @@ class Trials:
             return False
         return now - since > GONE_SECONDS
 
-    def end(self, number: int, state: TrialState, attributes: Mapping[str, Any]) -> None:
+    def end(self, number: int, state: TrialState, ended: Ended) -> None:
         """Write what became of a trial; one that another process has ended stays as it is."""
-        trial = self.all()[number]
+        trial, storage = self.all()[number], self.study._storage
         if trial.state in ENDED:
             return
-        note(self.study, trial._trial_id, attributes)
-        values = attributes["values"] if state == TrialState.COMPLETE else None
+        for name, share in ended.misses.items():  # where optuna's samplers look for constraints
+            storage.set_trial_system_attr(trial._trial_id, f"constraints:{name}", share)
+        storage.set_trial_user_attr(trial._trial_id, ENDED_KEY, asdict(ended))
         with suppress(UpdateFinishedTrialError):
-            self.study._storage.set_trial_state_values(trial._trial_id, state, values)
+            storage.set_trial_state_values(trial._trial_id, state, ended.values)
 
     @contextmanager
     def alive(self) -> Iterator[None]:
@@ -184,16 +208,6 @@ class Trials:
                 self.release(own=True)
 
 
-def note(study: optuna.Study, trial: int, attributes: Mapping[str, Any]) -> None:
-    """Write attributes of a trial, those of its constraints where optuna's samplers look."""
-    storage = study._storage
-    for key, value in attributes.items():
-        if key == "misses":
-            for name, share in value.items():
-                storage.set_trial_system_attr(trial, f"constraints:{name}", share)
-        storage.set_trial_user_attr(trial, key, value)
-
-
 def open_trials(space: Space, out: Path, count: int, identity: Mapping[str, Any]) -> Trials:
     """Open a search in its storage, or begin it.
 
@@ -203,7 +217,7 @@ def open_trials(space: Space, out: Path, count: int, identity: Mapping[str, Any]
     url = space.settings.storage or f"sqlite:///{out.absolute() / 'search.db'}"
     settings = space.settings
     sampler = NumberedSampler(settings.sampler, settings.seed, settings.group, space.start)
-    directions = [OBJECTIVES[name] for name in settings.objectives]
+    directions: list[StudyDirection | Direction] = [OBJECTIVES[n] for n in settings.objectives]
     optuna.logging.set_verbosity(optuna.logging.WARNING)
     with answering(url):
         storage = _connected(url)

@@ -51,11 +51,15 @@ class Work:
 
 @dataclass(frozen=True)
 class Item:
-    """A trial to be done: all of it, or its training in a ``share`` of the epochs."""
+    """A trial to be done: all of it, or its training in a ``share`` of the epochs.
+
+    ``looks``: its hardware is predicted before it is trained, if anything depends on that.
+    """
 
     number: int
     values: Mapping[str, Value]
     share: float = 1.0
+    looks: bool = True
 
     def __str__(self) -> str:
         return f"trial {self.number}"
@@ -110,21 +114,26 @@ class _Trial:
             return self._told(self._answer(path), {}, None)
         recipe = space.recipe(self.item.values)
         recipe = dataclasses.replace(recipe, folder=self._beside(recipe))
-        self.report("predicting", 0, 0)
-        look = self._answer(self._chain(untrained(recipe), self.folder / "look").model)
-        broken = space.constraints.broken(look.figures(), SLACK)
-        if broken:
-            reason = f"before any training: {'; '.join(broken)}"
-            return Outcome(self.item.number, "pruned", reason, look.figures())
-        if self.item.share < 1:
-            chain = self._chain(shortened(recipe, self.item.share), None)
-            figures = {**look.figures(), "validation": chain.rows[-1].validation}
-            return Outcome(self.item.number, "short", figures=figures)
+        if self.item.looks and (space.constraints.of_hardware or self.item.share < 1):
+            look = self._look(recipe)
+            broken = space.constraints.broken(look, SLACK)
+            if broken:
+                reason = f"before any training: {'; '.join(broken)}"
+                return Outcome(self.item.number, "pruned", reason, look)
+            if self.item.share < 1:
+                chain = self._chain(shortened(recipe, self.item.share), None)
+                figures = {**look, "validation": chain.rows[-1].validation}
+                return Outcome(self.item.number, "short", figures=figures)
         chain = self._chain(recipe, None)
         last = chain.rows[-1]
         trained = {"accuracy": last.validation, "test_accuracy": last.accuracy}
         trained |= {"parameters": last.parameters, "weight_bits": last.weight_bits}
         return self._told(self._answer(chain.model), trained, chain.model.read_bytes())
+
+    def _look(self, recipe: Recipe) -> dict[str, Any]:
+        """Predict what hardware takes for the network before it is trained."""
+        self.report("predicting", 0, 0)
+        return self._answer(self._chain(untrained(recipe), self.folder / "look").model).figures()
 
     def _told(self, answer: Answer, trained: dict[str, Any], model: bytes | None) -> Outcome:
         figures = {**trained, **answer.figures()}
