@@ -130,8 +130,14 @@ def test_report_of_a_search_with_its_trials(tmp_path: Path) -> None:
     )
     for k in range(3):
         figures = {"accuracy": k / 4, "lcs": 100 * k}
-        attributes = {"params": {"width": k}, "figures": figures, "reason": ""}
-        study.add_trial(optuna.create_trial(values=list(figures.values()), user_attrs=attributes))
+        study.add_trial(
+            optuna.create_trial(
+                values=list(figures.values()),
+                params={"width": k},
+                distributions={"width": optuna.distributions.IntDistribution(0, 9)},
+                user_attrs={"ended": {"figures": figures, "reason": ""}},
+            )
+        )
     flow.report(search(tmp_path, name="s"))
     parts = Parts((tmp_path / "report.html").read_text())
     assert parts.tags["circle"] == 3

@@ -82,13 +82,14 @@ def _stored(folder: Path, name: str, front: set[int]) -> tuple[Trial, ...] | Non
         raise StorageError(f"{file} holds no search named {name!r}") from error
     except (RuntimeError, SQLAlchemyError, optuna.exceptions.StorageInternalError) as error:
         raise StorageError(f"{file} is not a search of this version of optuna") from error
+    kept = {t.number: t.user_attrs.get("ended", {}) for t in found}  # see `storage.Ended`
     return tuple(
         Trial(
             t.number,
             t.state.name.lower(),
-            dict(t.user_attrs.get("params", {})),
-            _numbers(t.user_attrs.get("figures", {})),
-            str(t.user_attrs.get("reason") or ""),
+            dict(t.params),
+            _numbers(kept[t.number].get("figures", {})),
+            str(kept[t.number].get("reason") or ""),
             t.number in front,
             *_files(folder, t.number),
         )
