@@ -9,7 +9,8 @@ from pathlib import Path
 import pytest
 from bitrill import flow
 from browser import Browser, browser
-from report.test_build_page import HOSTILE, page
+from compile import NETWORKS, drawn_model
+from report.test_build_page import HOSTILE, MOST_BYTES, hostile, page
 
 MOST_SECONDS = 2.0
 """CPU seconds of the page's thread in which it must be parsed and laid out."""
@@ -27,8 +28,7 @@ def chrome() -> Iterator[Browser]:
 @pytest.fixture(scope="module")
 def file(small_compiled: flow.Compiled, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A page on which every name is hostile."""
-    build = small_compiled.build
-    made = page(build, graph=build.graph.replace(name=HOSTILE), digest=HOSTILE)
+    made = page(hostile(small_compiled.build), digest=HOSTILE)
     path = tmp_path_factory.mktemp("page") / "page.html"
     path.write_text(made.html())
     return path
@@ -66,3 +66,18 @@ def test_a_foreign_script_does_not_run(chrome: Browser, file: Path) -> None:
     chrome.open(planted)
     assert chrome.run("return window.ran === undefined") is True
     assert any("Content Security Policy" in m for m in chrome.messages())
+
+
+@pytest.mark.nightly
+@pytest.mark.parametrize("name", ["tfc", "cnv", "resnet8"])
+def test_networks_of_the_field(chrome: Browser, tmp_path: Path, name: str) -> None:
+    """Their pages are small, and there at once."""
+    network = NETWORKS[name]
+    build = flow.compile(drawn_model(network), out=tmp_path / "b", fps=network.fps).build
+    done = flow.report(build)
+    assert done.size < MOST_BYTES
+    chrome.show(390)
+    chrome.open(done.file)
+    assert 0 < chrome.busy() < MOST_SECONDS
+    assert chrome.messages() == []
+    assert chrome.run("return document.documentElement.scrollWidth") == 390

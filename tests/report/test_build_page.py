@@ -41,8 +41,20 @@ class Parts(HTMLParser):
         self.text += data
 
 
+def hostile(build: flow.Build) -> flow.Build:
+    """A build whose network, last node and output have a hostile name."""
+    graph = build.graph
+    last = graph.nodes[-1].replace(name=HOSTILE)
+    depths = {HOSTILE if e == graph.output else e: d for e, d in graph.depths.items()}
+    sink = replace(graph.sink, edge=HOSTILE)
+    nodes = (*graph.nodes[:-1], last)
+    return replace(build, graph=graph.replace(name=HOSTILE, nodes=nodes, sink=sink, depths=depths))
+
+
 def page(build: flow.Build, **changes: object) -> BuildPage:
-    board = Board("board", True, "yes (3 %)", 1e6, 1e4, "uart", 100.0)
+    board = Board(
+        "board", True, "yes (3 %)", 1e6, 1e4, "uart", 100.0, (("core", 1e6), ("uart", 1e4))
+    )
     made = BuildPage(build.graph, build.predicted, 100.0, "ab12", "1.0", (board,), None)
     return replace(made, **changes)  # pyright: ignore[reportArgumentType]
 
@@ -71,15 +83,20 @@ def test_the_same_build_gives_the_same_bytes(small_compiled: flow.Compiled, tmp_
 
 
 def test_hostile_names_are_shown_literally(small_compiled: flow.Compiled) -> None:
-    build = small_compiled.build
-    graph = build.graph.replace(name=HOSTILE)
     board = Board(HOSTILE, None, HOSTILE, 1.0, 1.0, HOSTILE, 50.0)
-    html = page(build, graph=graph, boards=(board,), digest=HOSTILE).html()
+    html = page(hostile(small_compiled.build), boards=(board,), digest=HOSTILE).html()
     parts = Parts(html)
     assert parts.tags["script"] == 1
     assert "<script>alert" not in html
     assert HOSTILE in parts.text
     assert "49" not in re.findall(r"alert\('x'\)</script>\"&(.{2})", parts.text)
+
+
+def test_too_many_events_have_no_diagram(
+    small_compiled: flow.Compiled, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("bitrill.timing.frame_times.DETAILED", 3)
+    assert "too many events a frame" in page(small_compiled.build).html()
 
 
 def test_labelled_frames(small_compiled: flow.Compiled) -> None:
@@ -122,5 +139,5 @@ def test_refused(small_compiled: flow.Compiled, options: dict[str, object], mess
 
 
 def test_a_folder_that_is_no_build(tmp_path: Path) -> None:
-    with pytest.raises(StorageError, match=r"graph\.json is missing"):
+    with pytest.raises(StorageError, match=r"it has neither graph\.json nor front\.json"):
         flow.report(tmp_path)

@@ -88,5 +88,5 @@ def test_report_of_two_builds(
     done = flow.report(faster, diff=small_compiled.build, out=tmp_path / "diff.html")
     assert done.shows == f"{small_compiled.build.folder.name} to b"
     assert Parts(done.file.read_text()).tags["svg"] > 2
-    with pytest.raises(StorageError, match="must be a folder that `bitrill compile` wrote"):
+    with pytest.raises(StorageError, match="must be the folder of a build or of a search"):
         flow.report(faster, diff=tmp_path / "none")

@@ -7,12 +7,13 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from .. import __version__
-from ..errors import SpecError
+from ..errors import SpecError, StorageError
 from ..ir import Graph
 from ..ir.serialisation import digest
 from ..resources.switching import switching
 from ..storage import write_text
 from .boards import boards, fit_in_words
+from .build_files import READY
 from .builds import Build, BuildLike, open_build
 from .data import samples as samples_of
 from .extras import Progress, extra, logged
@@ -77,6 +78,12 @@ def report(
             )
         history = _search_page(Path(source))
         return _written(Path(source), out, history.name, history.html())
+    for each in (source, diff):
+        if isinstance(each, str | Path) and not _may_be_build(Path(each)):
+            raise StorageError(
+                f"{each} must be the folder of a build or of a search: it has neither graph.json"
+                " nor front.json"
+            )
     build = open_build(source)
     before = None if diff is None else open_build(diff)
     measured = None if activity is None else switching(Path(activity), build.graph)
@@ -91,6 +98,11 @@ def report(
         html = DiffPage(_page(before, data, samples, clock_mhz, progress), made, names).html()
         shows = f"{names[0]} to {names[1]}"
     return _written(build.folder, out, shows, html)
+
+
+def _may_be_build(folder: Path) -> bool:
+    """Return whether a folder holds a build, or its complete new files."""
+    return any((folder / place / "graph.json").is_file() for place in ("", READY))
 
 
 def is_search(folder: Path) -> bool:
@@ -121,10 +133,21 @@ def _page(
 
     answers = None if data is None else _answers(build.graph, data, samples, progress)
     progress("drawing", 0, 0)
-    found = boards(build).rooflines or ()
+    from bitrill_boards.roofline import links
+
+    known = boards(build)
     rows = (
-        Board(r.board, r.fits, fit_in_words(r), r.core, r.system, r.limit, r.clock_mhz)
-        for r in found
+        Board(
+            r.board,
+            r.fits,
+            fit_in_words(r),
+            r.core,
+            r.system,
+            r.limit,
+            r.clock_mhz,
+            (("core", r.core), *links(b, build.graph, r.clock_mhz).items()),
+        )
+        for b, r in zip(known.boards, known.rooflines or (), strict=True)
     )
     return BuildPage(
         build.graph,

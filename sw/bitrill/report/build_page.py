@@ -27,7 +27,7 @@ class Board:
     """What a network reaches on a board; ``fits`` is None where only routing can tell.
 
     ``core``, ``system``: frames per second on chip, and with the links, of which ``limit`` is the
-    tightest.
+    tightest; ``bounds``: frames per second that each lets through, by name.
     """
 
     name: str
@@ -37,6 +37,7 @@ class Board:
     system: float
     limit: str
     clock_mhz: float
+    bounds: tuple[tuple[str, float], ...] = ()
 
 
 @dataclass(frozen=True)
@@ -130,12 +131,18 @@ class BuildPage:
             thresholds=tuple(_thresholds(n) for n in self._of(Threshold)),
             fifos=self.fifos,
             boards=self.boards,
-            reach=log_places([v for b in self.boards for v in (b.core, b.system)]),
+            marks=self._marks(),
             lut_accuracy=accuracy(),
         )
 
     def _of(self, *kinds: type[Operator]) -> list[Operator]:
         return [n for n in self.graph.nodes if isinstance(n, kinds)]
+
+    def _marks(self) -> list[list[tuple[str, float, float]]]:
+        """Name, rate and place in percent of each bound of each board, on one logarithmic axis."""
+        bounds = [bound for b in self.boards for bound in b.bounds]
+        places = iter(log_places([rate for _, rate in bounds]))
+        return [[(name, rate, next(places)) for name, rate in b.bounds] for b in self.boards]
 
     @property
     def fps(self) -> float:
