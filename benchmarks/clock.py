@@ -29,7 +29,7 @@ from bitrill.parts.devices import part_of
 from bitrill.timing.predict import predict
 from bitrill_boards.board import find
 from bitrill_boards.families.small import Target
-from bitrill_boards.toolchains import place
+from bitrill_boards.toolchains import place_route
 from bitrill_boards.toolchains.open_tools import family_of, pins_of
 from bitrill_hw.design.top import Top
 from bitrill_hw.memories.roms import convert
@@ -149,8 +149,8 @@ def measure(case: Case, seed: int, work: Path) -> dict[str, Any]:
     graph, board, target = network(case), find(case.name), case.target()
     folder = work / case.name
     sources = {"design.v": convert(Frame(graph), name="frame")}
-    place.synthesise(target, "frame", sources, folder, lambda *_: None)
-    placed = place.place(
+    place_route.synthesise(target, "frame", sources, folder, lambda *_: None)
+    placed = place_route.place(
         family_of(board),
         target,
         mhz=Fraction(case.goal),

@@ -14,7 +14,7 @@ from pathlib import Path
 
 import numpy as np
 from bitrill import flow
-from bitrill.cli.tables import text
+from bitrill.cli.printed_tables import text
 from bitrill.train import datasets
 from common import ROOT
 

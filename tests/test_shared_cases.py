@@ -15,7 +15,7 @@ import pytest
 from bitrill import flow
 from bitrill.errors import BitrillError
 from bitrill.frontend import load_model
-from bitrill.train.executor import QonnxNetwork
+from bitrill.train.onnx_execution import QonnxNetwork
 from frontend.float_evaluator import evaluate_all
 from frontend.runtime import session
 from support import shared_case

@@ -25,10 +25,10 @@ from . import stalls
 from .job import NO_ACCESS, streams
 from .measured import free_frames
 from .outcome import Report
+from .parallel_verification import run_spans
 from .ports import Dut, Ports, edges
 from .rig import Rig
 from .runs import Run, RunResult
-from .spans import run_spans
 from .words import Words
 
 Rtl: TypeAlias = Dut | Path | str | Sequence[Path] | None

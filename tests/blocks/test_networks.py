@@ -13,7 +13,7 @@ from bitrill.ir import Graph
 from bitrill.lowering import to_integer, to_target
 from bitrill.ops import Add, Concat, Depthwise, MaxPool, Shuffle, Split, SumPool
 from bitrill.train import export
-from bitrill.train.executor import QonnxNetwork
+from bitrill.train.onnx_execution import QonnxNetwork
 from bitrill.train.oracle import compare, golden_side
 from bitrill_sim import verify
 from blocks.modules import NETWORKS, pictures, settled, together

@@ -6,7 +6,7 @@ import sys
 
 import pytest
 from bitrill import flow
-from bitrill.cli import tables
+from bitrill.cli import printed_tables
 from bitrill.flow.result import Table
 
 SMALL = Table.of(("a", "bb"), [("xyz", 1), ("x", 222)])
@@ -23,16 +23,16 @@ def words(table: Table) -> set[str]:
 
 
 def test_a_table_is_aligned() -> None:
-    assert tables.plain(SMALL) == "a     bb\n---  ---\nxyz    1\nx    222"
-    assert tables.fitted(SMALL, 80) == tables.plain(SMALL)
+    assert printed_tables.plain(SMALL) == "a     bb\n---  ---\nxyz    1\nx    222"
+    assert printed_tables.fitted(SMALL, 80) == printed_tables.plain(SMALL)
     words = Table.of_texts(("a", "bb"), [("xyz", 1), ("x", 222)])
-    assert tables.plain(words) == "a    bb\n---  ---\nxyz  1\nx    222"
+    assert printed_tables.plain(words) == "a    bb\n---  ---\nxyz  1\nx    222"
 
 
 @pytest.mark.parametrize("width", [60, 80, 120, 200])
 def test_a_table_fits_a_terminal_and_loses_nothing(width, small_model, small_compiled) -> None:
     for table in every_table(small_model, small_compiled):
-        text = tables.fitted(table, width)
+        text = printed_tables.fitted(table, width)
         assert max(map(len, text.splitlines())) <= width
         assert "…" not in text
         folded = "".join(text.split())
@@ -43,7 +43,7 @@ def test_a_table_fits_a_terminal_and_loses_nothing(width, small_model, small_com
 
 def test_columns_that_do_not_fit_go_into_a_table_below() -> None:
     table = Table.of(("node", "aaaa", "bbbb", "cccc"), [("fc0", 1, 2, 3), ("fc1", 4, 5, 6)])
-    assert tables.fitted(table, 18) == (
+    assert printed_tables.fitted(table, 18) == (
         "node  aaaa  bbbb\n----  ----  ----\nfc0      1     2\nfc1      4     5\n\n"
         "node  cccc\n----  ----\nfc0      3\nfc1      6"
     )
@@ -52,7 +52,7 @@ def test_columns_that_do_not_fit_go_into_a_table_below() -> None:
 def test_a_table_is_whole_where_there_is_no_terminal(small_model, small_compiled, monkeypatch):
     monkeypatch.setenv("COLUMNS", "40")
     for table in every_table(small_model, small_compiled):
-        assert tables.text(table) == tables.plain(table)
+        assert printed_tables.text(table) == printed_tables.plain(table)
 
 
 @pytest.mark.parametrize("rich", [True, False])
@@ -63,4 +63,4 @@ def test_a_terminal_without_rich_gets_whole_tables(rich: bool, monkeypatch) -> N
     monkeypatch.setattr(sys.stdout, "isatty", lambda: True)
     if not rich:
         monkeypatch.setitem(sys.modules, "rich.console", None)
-    assert (tables.text(table) == tables.plain(table)) is not rich
+    assert (printed_tables.text(table) == printed_tables.plain(table)) is not rich

@@ -12,7 +12,7 @@ import pytest
 import torch
 from bitrill.compress.quantizers import activations
 from bitrill.compress.quantizers.act_grids import half_normal_step
-from bitrill.compress.quantizers.table import Row
+from bitrill.compress.quantizers.quantizer_table import Row
 from bitrill.compress.quantizers.words import split
 from bitrill.compress.steps.calibration import begins
 from bitrill.train import qonnx_export

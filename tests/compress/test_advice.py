@@ -10,7 +10,7 @@ from bitrill.compress import advice
 from bitrill.compress import recipe as recipes
 from bitrill.compress.advice import Case, advise
 from bitrill.compress.quantizers.insertion import quantized
-from bitrill.compress.quantizers.table import QuantizerTable
+from bitrill.compress.quantizers.quantizer_table import QuantizerTable
 from bitrill.compress.state import Step
 from bitrill.compress.training import Training
 from compress import users_net

@@ -13,7 +13,7 @@ from bitrill.compress import chain as chains
 from bitrill.compress import measures, sources, teachers
 from bitrill.compress import recipe as recipes
 from bitrill.compress.quantizers.insertion import quantized
-from bitrill.compress.quantizers.table import QuantizerTable, Row
+from bitrill.compress.quantizers.quantizer_table import QuantizerTable, Row
 from bitrill.errors import FitError, SpecError, StorageError
 from compress import users_net
 

@@ -18,7 +18,7 @@ from bitrill.compress.distilling import (
     soft_loss,
 )
 from bitrill.compress.quantizers.insertion import quantized
-from bitrill.compress.quantizers.table import QuantizerTable, Row
+from bitrill.compress.quantizers.quantizer_table import QuantizerTable, Row
 from bitrill.compress.sources import Data
 from bitrill.compress.state import State
 from bitrill.compress.steps.distil import REGRESSORS

@@ -15,7 +15,7 @@ from bitrill.compress import factoring, tracing
 from bitrill.compress import recipe as recipes
 from bitrill.compress.factoring import FACTORINGS, by_energy
 from bitrill.compress.quantizers.insertion import quantized
-from bitrill.compress.quantizers.table import QuantizerTable, Row
+from bitrill.compress.quantizers.quantizer_table import QuantizerTable, Row
 from bitrill.compress.sources import Data
 from bitrill.compress.state import State
 from bitrill.compress.training import Training

@@ -9,12 +9,12 @@ import pytest
 import torch
 import torch_pruning as tp
 from bitrill.compress.quantizers.insertion import quantized
-from bitrill.compress.quantizers.table import QuantizerTable
-from bitrill.compress.quantizers.table import Row as Quantizers
+from bitrill.compress.quantizers.quantizer_table import QuantizerTable
+from bitrill.compress.quantizers.quantizer_table import Row as Quantizers
 from bitrill.compress.state import State
 from bitrill.compress.steps.pruning import criteria
-from bitrill.compress.steps.pruning.channels import Dependencies, remove
 from bitrill.compress.steps.pruning.criteria import Context
+from bitrill.compress.steps.pruning.dependencies import Dependencies, remove
 from bitrill.compress.steps.pruning.units import n_of_m_mask, units_of
 from bitrill.compress.topologies.residual import Block
 from bitrill.compress.training import Training, load_state

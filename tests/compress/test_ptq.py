@@ -16,7 +16,7 @@ from bitrill.compress import training
 from bitrill.compress.quantizers.insertion import quantized
 from bitrill.compress.quantizers.integers import KlThreshold
 from bitrill.compress.quantizers.quantized_layers import quantizing_layers
-from bitrill.compress.quantizers.table import QuantizerTable, Row
+from bitrill.compress.quantizers.quantizer_table import QuantizerTable, Row
 from bitrill.compress.state import State
 from bitrill.compress.steps.calibration import equalized
 from bitrill.compress.steps.quantize import Quantize

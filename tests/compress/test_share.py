@@ -10,7 +10,7 @@ import pytest
 import torch
 from bitrill import flow
 from bitrill.compress import measures
-from bitrill.compress.coding import coded_bits, huffman_bits
+from bitrill.compress.coded_size import coded_bits, huffman_bits
 from bitrill.compress.steps.share import buckets, clusters, frequency_buckets, initial_values
 from bitrill.errors import SpecError
 from compress.states import applied, plain, state_of, step_of

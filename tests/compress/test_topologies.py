@@ -10,9 +10,9 @@ import pytest
 import torch
 from bitrill.compress import topologies, tracing
 from bitrill.compress.quantizers.insertion import quantized
-from bitrill.compress.quantizers.table import INPUT, QuantizerTable, Row
+from bitrill.compress.quantizers.quantizer_table import INPUT, QuantizerTable, Row
 from bitrill.compress.recipe import Hardware
-from bitrill.compress.topologies.joined import Shift
+from bitrill.compress.topologies.concatenated import Shift
 from bitrill.compress.topologies.mobile import Shuffled
 from bitrill.compress.training import seeded
 from bitrill.flow.compressing import predicted_figures

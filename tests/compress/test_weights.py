@@ -13,7 +13,7 @@ import torch
 from bitrill.compress import measures
 from bitrill.compress.quantizers import weights
 from bitrill.compress.quantizers.insertion import quantized
-from bitrill.compress.quantizers.table import QuantizerTable, Row
+from bitrill.compress.quantizers.quantizer_table import QuantizerTable, Row
 from bitrill.errors import SpecError
 from bitrill.train import grid_weights, qonnx_export
 from compress import tiny

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import torch
 from bitrill.compress.quantizers.insertion import quantized
-from bitrill.compress.quantizers.table import QuantizerTable, Row
+from bitrill.compress.quantizers.quantizer_table import QuantizerTable, Row
 from bitrill.compress.sources import Data, DataSource
 from bitrill.compress.state import State
 from bitrill.compress.steps.calibration import calibrate

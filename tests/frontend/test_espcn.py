@@ -15,7 +15,7 @@ from bitrill.frontend import load_model
 from bitrill.ir import Graph
 from bitrill.lowering import to_folded, to_integer
 from bitrill.ops import Threshold
-from bitrill.train.executor import QonnxNetwork
+from bitrill.train.onnx_execution import QonnxNetwork
 from bitrill.train.oracle import compare, golden_side
 from support import shared_model
 

@@ -27,7 +27,7 @@ from bitrill.ops import (
     Threshold,
     Window,
 )
-from bitrill.passes import channel_values, columns
+from bitrill.passes import channel_values, redundant_columns
 from bitrill.passes import drop_channels as module
 from bitrill.passes.channel_widths import common_lanes, kept_width
 from bitrill.passes.drop_channels import drop_channels
@@ -321,10 +321,15 @@ FAULTS: dict[str, tuple[int, Any, str, Any]] = {
     "a crop starts at 0": (58, Crop, "select", from_the_start),
     "the taps of a window are one": (45, Window, "wiring", one_tap),
     "blocks are not together": (121, Rearrange, "wiring", turned),
-    "everything takes a share": (4, columns, "absorbing", lambda *_: True),
-    "a share is one too much": (1, columns.Columns, "_share", raised(columns.Columns._share)),
+    "everything takes a share": (4, redundant_columns, "absorbing", lambda *_: True),
+    "a share is one too much": (
+        1,
+        redundant_columns.Columns,
+        "_share",
+        raised(redundant_columns.Columns._share),
+    ),
     "shares are not handed on": (25, module, "_moved", lost),
-    "copies are not added": (35, columns, "_joined", forgotten),
+    "copies are not added": (35, redundant_columns, "_joined", forgotten),
     "rows are equal if their sums are": (45, channel_values, "_row_keys", summed),
     "thresholds are all alike": (9, Threshold, "wiring", all_alike),
 }

@@ -12,8 +12,8 @@ from bitrill.jobs import Serial
 from bitrill.timing.predict import Timing
 from bitrill_sim import verify
 from bitrill_sim.measured import Measured
+from bitrill_sim.parallel_verification import LEAST_FRAMES, _measured, _sent, _spans, narrow
 from bitrill_sim.ports import Dut
-from bitrill_sim.spans import LEAST_FRAMES, _measured, _sent, _spans, narrow
 from bitrill_sim.tools import digest
 from sim.data import frames
 

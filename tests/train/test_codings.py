@@ -12,8 +12,8 @@ import pytest
 import torch
 from bitrill.errors import MismatchError, ToolError
 from bitrill.train import Options, export, qonnx_export, recipe_networks, train
-from bitrill.train.executor import QonnxNetwork
 from bitrill.train.grid_weights import pot_values
+from bitrill.train.onnx_execution import QonnxNetwork
 from bitrill.train.qonnx_export import to_onnx
 from onnx import numpy_helper
 from support import nightly

@@ -13,7 +13,7 @@ from bitrill.lowering import to_folded
 from bitrill.ops import Add, Concat, Depthwise, MatVec, MaxPool, SumPool, Upsample, Window
 from bitrill.train import Options, recipe_networks, train, training_loop
 from bitrill.train.evaluation import decisions, noisy
-from bitrill.train.executor import QonnxNetwork
+from bitrill.train.onnx_execution import QonnxNetwork
 from bitrill.train.training_loop import squared_hinge
 from torch import Tensor, nn
 from train.whole_networks import agree

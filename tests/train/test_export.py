@@ -15,7 +15,7 @@ import torch
 from bitrill.errors import MismatchError, SpecError, ToolError
 from bitrill.train import export, qonnx_export
 from bitrill.train.brevitas_quantizers import BinaryWeight
-from bitrill.train.executor import QonnxNetwork
+from bitrill.train.onnx_execution import QonnxNetwork
 from torch import Tensor, nn
 from train import brevitas_modules as networks
 

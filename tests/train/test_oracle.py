@@ -18,7 +18,7 @@ from bitrill.ops import Threshold
 from bitrill.real import ROUNDINGS
 from bitrill.train import datasets
 from bitrill.train.bounds import Value
-from bitrill.train.executor import QonnxNetwork
+from bitrill.train.onnx_execution import QonnxNetwork
 from bitrill.train.oracle import Side, compare, golden_side
 from onnx import TensorProto, helper, numpy_helper
 

@@ -10,7 +10,7 @@ import pytest
 from bitrill.errors import MismatchError, UnsupportedError
 from bitrill.frontend.reader.functions import l1_matmul_function, log_quant_function
 from bitrill.train.bounds import Value
-from bitrill.train.executor import QonnxNetwork
+from bitrill.train.onnx_execution import QonnxNetwork
 from bitrill.train.power_node import PowerNode
 from onnx import helper, numpy_helper
 

@@ -15,7 +15,7 @@ from bitrill.ir import Graph
 from bitrill.lowering import to_integer
 from bitrill.train import Options, datasets, oracle, recipe_networks
 from bitrill.train.evaluation import decisions
-from bitrill.train.executor import QonnxNetwork
+from bitrill.train.onnx_execution import QonnxNetwork
 from bitrill.train.qonnx_export import observe
 from torch import Tensor, nn
 from train.brevitas_modules import settled

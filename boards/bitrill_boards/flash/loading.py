@@ -12,7 +12,7 @@ from typing import Any
 
 from bitrill.errors import ToolError
 
-from . import chain, tool
+from . import jtag_chain, tool
 from .bitstreams import FlashTarget, check
 from .cable import Cable, check_vectors, choose, trouble
 from .tool import Ended, Progress
@@ -77,14 +77,16 @@ _MODES = {
 }
 
 
-def _chip(target: FlashTarget, way: Cable, timeout: float) -> tuple[chain.Chip, tuple[str, ...]]:
+def _chip(
+    target: FlashTarget, way: Cable, timeout: float
+) -> tuple[jtag_chain.Chip, tuple[str, ...]]:
     """Return the board's chip, and the arguments that select it among several."""
     ended = tool.run([*way.arguments, "--detect"], timeout=timeout)
     check_vectors(ended)
-    chips = chain.parse(ended.text)
+    chips = jtag_chain.parse(ended.text)
     if not chips:
         raise trouble(ended, way) or _failed(ended, "find the board's chip")
-    chip = chain.find(target, chips)
+    chip = jtag_chain.find(target, chips)
     several = sum(c.fpga for c in chips) > 1
     return chip, ("--index-chain", str(chip.index)) if several else ()
 

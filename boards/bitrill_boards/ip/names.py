@@ -3,7 +3,7 @@
 import re
 
 from bitrill.errors import SpecError
-from bitrill_hw.writer.names import KEYWORDS as VERILOG
+from bitrill_hw.writer.identifiers import KEYWORDS as VERILOG
 
 _PLAIN = re.compile(r"[A-Za-z][A-Za-z0-9_]*")
 

@@ -23,7 +23,7 @@ from ..families.small import Pll
 from ..project import Project
 from ..shell.uart import divisor
 from ..toolchains import open_tools, pll_choice
-from ..toolchains.place import NETLIST
+from ..toolchains.place_route import NETLIST
 from .simulated_serial import PINS, DutLine, Noise
 
 LOCK_CYCLES = 100

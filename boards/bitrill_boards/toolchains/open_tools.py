@@ -24,7 +24,7 @@ from ..families.small import Family, Target
 from ..pins import of as pins_of
 from ..project import Made, Progress, Project
 from ..shell.open_top import NAME, OpenTop
-from . import place, pll_choice
+from . import place_route, pll_choice
 from .fit import Used, fit_error, timing_error
 from .tool_steps import FailedError, Step, run
 
@@ -43,7 +43,7 @@ def files(project: Project) -> Mapping[str, str]:
     target = _target(project)
     return {
         "bitrill.v": top(project).verilog(),
-        "bitrill.ys": place.script(target, NAME, SOURCES),
+        "bitrill.ys": place_route.script(target, NAME, SOURCES),
         "build.sh": _build_sh(family_of(board), target, project),
         **target.constraints,
     }
@@ -65,14 +65,14 @@ def make(project: Project, progress: Progress) -> Made:
     work, bitstream = project.folder / WORK, project.folder / target.bitstream
     remove(bitstream)
     sources = {n: read_bytes(project.folder / n).decode() for n in SOURCES}
-    place.synthesise(target, NAME, sources, work, progress)
+    place_route.synthesise(target, NAME, sources, work, progress)
     try:
-        placed = place.place(
+        placed = place_route.place(
             family, target, mhz=project.clock_mhz, seed=project.seed, folder=work, progress=progress
         )
     except FailedError as error:
-        cells = place.counted(work / f"{family.NEXTPNR.name}.log")
-        used = place.by_resource(cells, family)
+        cells = place_route.counted(work / f"{family.NEXTPNR.name}.log")
+        used = place_route.by_resource(cells, family)
         raise (fit_error(project.graph.name, project.board, used, error.said) or error) from error
     used = placed.used(family)
     _require_clock(project, family, placed.fmax_mhz, used)
@@ -121,7 +121,7 @@ def _build_sh(family: Family, target: Target, project: Project) -> str:
     def line(variable: str, program: str, *arguments: str) -> str:
         return " ".join([f'"${{{variable}:-{program}}}"', *map(shlex.quote, arguments)])
 
-    nextpnr = place.options(target, project.clock_mhz, project.seed)
+    nextpnr = place_route.options(target, project.clock_mhz, project.seed)
     return "\n".join(
         [
             "#!/bin/sh",

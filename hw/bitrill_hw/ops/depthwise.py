@@ -11,7 +11,7 @@ from ..arith.accumulate import Operands, accumulated, lane_sums, parities, start
 from ..memories.tables import split, table
 from ..pipeline.counters import count_up
 from ..pipeline.elastic import Elastic
-from ..pipeline.running import Running
+from ..pipeline.running_results import Running
 from ..pipeline.stream import OneToOne
 
 

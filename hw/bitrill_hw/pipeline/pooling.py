@@ -11,7 +11,7 @@ from bitrill.ir import IntType
 from ..memories.tables import split
 from .counters import Ends, count_up
 from .elastic import Elastic
-from .running import Running
+from .running_results import Running
 from .stream import OneToOne, code, elements
 
 

@@ -13,8 +13,8 @@ from amaranth.lib.wiring import Component, In
 from bitrill.errors import SpecError
 
 from .bits import text
-from .cells import placed, write_instance, write_memory
-from .names import identifier
+from .identifiers import identifier
+from .instances import placed, write_instance, write_memory
 from .scope import Scope
 
 Ports = dict[int, tuple[Signal, str]]

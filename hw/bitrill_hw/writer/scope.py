@@ -10,7 +10,7 @@ from bitrill.errors import SpecError
 
 from .bits import Bits, Piece, constant, cut, net, text
 from .expressions import Expressions, Patterns
-from .names import Names, identifier
+from .identifiers import Names, identifier
 from .statements import Driven, Statements, switch
 
 

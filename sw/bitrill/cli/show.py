@@ -7,7 +7,7 @@ from .. import flow
 from ..flow.boards import fit_in_words
 from ..flow.steps import dropped_in_words
 from ..resources.estimate import accuracy
-from .tables import text as table
+from .printed_tables import text as table
 
 ROWS_SHOWN = 10
 """Number of frames that ``run`` and ``check`` print."""

@@ -11,7 +11,7 @@ from torch import Tensor, nn
 
 from ..train.evaluation import decisions
 from ..train.prune import Pruned
-from . import coding, tracing
+from . import coded_size, tracing
 from .quantizers.quantized_layers import quantizing_layers
 
 FLOAT_BITS = 32
@@ -21,7 +21,7 @@ FLOAT_BITS = 32
 class Size:
     """Size of a network's weights: how many, how many are not zero, and their bits without coding.
 
-    ``coded_bits``: bits with Huffman codes (`coding.coded_bits`); None if that saves nothing.
+    ``coded_bits``: bits with Huffman codes (`coded_size.coded_bits`); None if that saves nothing.
     """
 
     parameters: int
@@ -82,7 +82,7 @@ def size(module: nn.Module) -> Size:
             nonzero += int((values != 0).sum())
             width = bits_of(layer) if name in quantized else FLOAT_BITS
             bits += values.numel() * width
-            coded += coding.coded_bits(values.numpy().ravel(), width)
+            coded += coded_size.coded_bits(values.numpy().ravel(), width)
     count = sum(p.numel() for p in module.parameters())
     return Size(count, nonzero, bits, coded if coded < bits else None)
 

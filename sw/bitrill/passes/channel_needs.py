@@ -8,7 +8,7 @@ from ..ir import INPUT, Graph, Operator
 from ..ops import Concat, Split
 from ..ops.matvec import Matrix
 from .channel_widths import common_lanes, kept_width
-from .columns import Columns
+from .redundant_columns import Columns
 
 
 class Needs:

@@ -18,7 +18,7 @@ from ..ops.matvec import Matrix
 from ..real import at, compact
 from .channel_needs import Needs
 from .channel_values import channel_values
-from .columns import Columns
+from .redundant_columns import Columns
 
 
 def drop_channels(

@@ -12,7 +12,7 @@ from collections.abc import Mapping
 from dataclasses import fields
 from typing import Any, TypeAlias
 
-from ..compress.quantizers.table import Row
+from ..compress.quantizers.quantizer_table import Row
 from ..compress.sources import ModelSource
 from ..compress.state import STEPS
 from ..compress.training import Training

@@ -19,7 +19,7 @@ from ..frontend.reader.names import legal
 from ..ir import INPUT, Activation, Graph
 from ..ops import Lookup, Threshold
 from .bounds import Value
-from .executor import QonnxNetwork, Trace
+from .onnx_execution import QonnxNetwork, Trace
 from .power_node import PowerNode
 from .quant_node import QuantNode
 from .scalars import Index, Scalars

@@ -25,9 +25,9 @@ from ..errors import MismatchError, SpecError, ToolError, UnsupportedError
 from ..frontend.reader.functions import DOMAIN, VERSION, l1_matmul_function, log_quant_function
 from ..storage import write_bytes
 from .adder import AdderLinear
-from .executor import QonnxNetwork
 from .frozen import check_quantized, freeze_weights, one_bit_integers
 from .logquant import LogActivation
+from .onnx_execution import QonnxNetwork
 from .oracle import Comparison, Side, compare, golden_side
 
 

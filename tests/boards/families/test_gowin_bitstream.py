@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 from bitrill_boards.families import gowin
 from bitrill_boards.project import Made, Project
-from bitrill_boards.toolchains import open_tools, place
+from bitrill_boards.toolchains import open_tools, place_route
 from boards.toolchains.open_projects import project
 
 pytestmark = pytest.mark.nightly
@@ -71,7 +71,7 @@ def test_another_tool_reads_the_same_back(case: Case, tmp_path: Path) -> None:
     # of a GW2A's PLL, which takes several tiles, gowin_unpack reads the first one alone
     dividers = ["ODIV_SEL"] if device.startswith("GW2A") else ["IDIV_SEL", "FBDIV_SEL", "ODIV_SEL"]
     assert [told[k] for k in dividers] == [str(pll.parameters[k]) for k in dividers]
-    cells = place.Placed.read(work / place.REPORT).cells
+    cells = place_route.Placed.read(work / place_route.REPORT).cells
     for cell in ("BSRAM", "RAM16SDP4"):
         assert len(re.findall(rf"^{cell} ", text, re.M)) == cells[cell][0]
 

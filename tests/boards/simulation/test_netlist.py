@@ -18,7 +18,7 @@ from bitrill_boards.driver.driver_errors import LinkError
 from bitrill_boards.families.small import Pll
 from bitrill_boards.project import Project
 from bitrill_boards.simulation.netlist_line import check, line_of, models
-from bitrill_boards.toolchains import open_tools, place
+from bitrill_boards.toolchains import open_tools, place_route
 from bitrill_hw.design.verilog import verilog
 from support import integer_mlp
 
@@ -38,7 +38,9 @@ def project(tmp_path_factory: pytest.TempPathFactory) -> Project:
     made = Project(board, graph, predict(graph), text, folder, "open", Fraction(48))
     sources = {"bitrill.v": open_tools.top(made).verilog(), "top.v": text.read_text()}
     target = open_tools.family_of(board).target(board, open_tools.pins_of(board))
-    place.synthesise(target, open_tools.NAME, sources, folder / open_tools.WORK, lambda *_: None)
+    place_route.synthesise(
+        target, open_tools.NAME, sources, folder / open_tools.WORK, lambda *_: None
+    )
     return made
 
 
@@ -56,7 +58,7 @@ RIGHT = (0, 1 + FRAMES)
 
 def test_frames_come_back_right_whatever_registers_start_as(project: Project) -> None:
     """Every register and memory starts at random: the board's own reset is enough."""
-    netlist = (project.folder / open_tools.WORK / place.NETLIST).read_text()
+    netlist = (project.folder / open_tools.WORK / place_route.NETLIST).read_text()
     for cell in ("SB_LUT4", "SB_CARRY", "SB_DFFESR", "SB_RAM40_4K", "SB_PLL40_CORE"):
         assert f'"type": "{cell}"' in netlist
     assert run(project, seed=3) == RIGHT

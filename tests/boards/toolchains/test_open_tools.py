@@ -16,7 +16,7 @@ from bitrill import requirements
 from bitrill.errors import FitError, SpecError, TimingError, ToolError
 from bitrill_boards.board import find
 from bitrill_boards.project import Made, Project
-from bitrill_boards.toolchains import fit, open_tools, place, tool_steps
+from bitrill_boards.toolchains import fit, open_tools, place_route, tool_steps
 from boards.toolchains.open_projects import FINE, Tools, project, report
 
 
@@ -341,7 +341,7 @@ def test_progress_tells_what_is_done(given: Project, tools: Tools) -> None:
 def test_counts_are_read_from_nextpnrs_log(tmp_path: Path) -> None:
     log = tmp_path / "log"
     log.write_text(UTILISATION)
-    assert place.counted(log) == {
+    assert place_route.counted(log) == {
         "TRELLIS_IO": (3, 365),
         "DP16KD": (300, 208),
         "TRELLIS_FF": (1329, 83640),

@@ -22,7 +22,7 @@ from .. import tracing
 from . import activations, weights
 from .integers import DEFAULT, Ranges
 from .quantized_layers import KINDS, plain_layer, quantized_layer
-from .table import INPUT, QuantizerTable, Row
+from .quantizer_table import INPUT, QuantizerTable, Row
 
 RECTIFIERS = (nn.ReLU, functional.relu, torch.relu, "relu")
 

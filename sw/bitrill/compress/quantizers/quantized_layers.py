@@ -15,7 +15,7 @@ from .. import tracing
 from . import weights
 from .integers import Ranges, of_weights
 from .learned import Blend
-from .table import Row
+from .quantizer_table import Row
 
 KINDS = {
     nn.Linear: qnn.QuantLinear,

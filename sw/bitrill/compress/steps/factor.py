@@ -16,7 +16,7 @@ from ..factoring import FACTORINGS, by_energy
 from ..keys import number
 from ..quantizers.insertion import quantized
 from ..quantizers.quantized_layers import quantizing_layers
-from ..quantizers.table import QuantizerTable, Row, require_matches
+from ..quantizers.quantizer_table import QuantizerTable, Row, require_matches
 from ..state import Choices, State, Step, by_pattern, step
 from .calibration import calibrate
 

@@ -15,10 +15,10 @@ from ...train.prune import Pruned
 from .. import tracing
 from ..keys import number, one_of
 from ..quantizers.quantized_layers import quantizing_layers
-from ..quantizers.table import require_matches
+from ..quantizers.quantizer_table import require_matches
 from ..state import Choices, State, Step, by_pattern, step
 from ..training import Training
-from .pruning import channels, penalties, reconstruction, schedules
+from .pruning import dependencies, penalties, reconstruction, schedules
 from .pruning.criteria import CRITERIA, OF_FILTERS, Context
 from .pruning.selection import Selection, prunable, sensitive
 from .pruning.units import SHAPES, n_of_m, units_of
@@ -203,7 +203,7 @@ class Prune(Step):
         if self.shape != "channel":
             return self._selection.masks(context, ratios)
         removed = self._selection.channels(context, ratios)
-        return channels.masks(context.module, context.dependencies.groups(), removed)
+        return dependencies.masks(context.module, context.dependencies.groups(), removed)
 
     def _penalty(self, context: Context, ratios: Mapping[str, float]) -> penalties.Penalty:
         if self.penalty == "slimming":
@@ -223,7 +223,7 @@ class Prune(Step):
     def reshape(self, module: nn.Module, choices: Choices, example: Tensor) -> nn.Module:
         _wrap(module, choices["zeroless"])
         if self.shape == "channel":
-            return channels.remove(module, choices["removed"], example)
+            return dependencies.remove(module, choices["removed"], example)
         return module
 
     def tune(self, state: State, choices: Choices) -> None:

@@ -12,7 +12,7 @@ from ..keys import number
 from ..quantizers import weights
 from ..quantizers.insertion import quantized
 from ..quantizers.integers import Calibration, Ranges
-from ..quantizers.table import DEFAULT, INPUT, QuantizerTable, Row
+from ..quantizers.quantizer_table import DEFAULT, INPUT, QuantizerTable, Row
 from ..state import Choices, State, Step, step
 from . import calibration
 from .rounding import learn_rounding
@@ -24,7 +24,7 @@ class Quantize(Step):
     """Inserts quantizers into a network; from then on, hardware computes exactly the same.
 
     ``layers``: a table of patterns over names, ``{weights, acts, joins, scale, output}`` each; see
-    `bitrill.compress.quantizers.table.Row`. ``how``: ``qat`` trains for ``epochs`` with
+    `bitrill.compress.quantizers.quantizer_table.Row`. ``how``: ``qat`` trains for ``epochs`` with
     straight-through gradients, ``ptq`` only sets scales and rounds weights. ``samples``: number of
     training images for this.
 

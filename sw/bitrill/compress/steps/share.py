@@ -15,10 +15,10 @@ from torch import Tensor
 
 from ...errors import SpecError
 from .. import tracing
-from ..coding import huffman_bits
+from ..coded_size import huffman_bits
 from ..keys import number
 from ..measures import FLOAT_BITS
-from ..quantizers.table import require_matches
+from ..quantizers.quantizer_table import require_matches
 from ..state import Choices, State, Step, by_pattern, step
 
 

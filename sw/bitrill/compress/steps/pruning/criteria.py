@@ -16,7 +16,7 @@ from torch import Tensor, nn
 from ....errors import SpecError
 from ...state import State, weight_of
 from ...training import Training
-from .channels import Dependencies
+from .dependencies import Dependencies
 from .reads import is_plain, rows_of
 from .units import Units, filter_axis
 

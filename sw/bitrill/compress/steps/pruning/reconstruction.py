@@ -15,7 +15,7 @@ from sklearn.linear_model import lars_path_gram
 from torch import Tensor, nn
 
 from ...state import weight_of
-from . import channels
+from . import dependencies
 from .criteria import Context
 from .reads import is_plain, rows_of
 from .selection import Ratios, Selection
@@ -49,7 +49,7 @@ def reconstructed(
 
 
 def _chosen(
-    context: Context, before: nn.Module, reader: channels.Member, count: int, how: str
+    context: Context, before: nn.Module, reader: dependencies.Member, count: int, how: str
 ) -> list[int]:
     """Return the ``count`` channels to prune whose removal hurts one reader least."""
     x = rows_of(context.batches(), context.module, reader.layer)

@@ -13,7 +13,7 @@ from ....errors import SpecError
 from ... import tracing
 from ...measures import accuracy
 from ...state import hold, weight_of
-from . import channels, criteria
+from . import criteria, dependencies
 from .criteria import Context
 from .units import Units, filter_axis, kept_by_layer, kept_by_network, n_of_m, n_of_m_mask, units_of
 
@@ -90,7 +90,7 @@ class Selection:
             kept = {root: kept_by_layer(s, ratios[root]) for root, s in worth.items()}
         return {root: self._gone(groups[root], worth[root], each) for root, each in kept.items()}
 
-    def _worth(self, context: Context, group: channels.Group) -> Tensor | None:
+    def _worth(self, context: Context, group: dependencies.Group) -> Tensor | None:
         """Return the mean rating over the layers that compute the channels, each divided by its
         mean."""
         total, count = torch.zeros(group.count), torch.zeros(group.count)
@@ -110,7 +110,7 @@ class Selection:
             return None
         return (total / count.clamp(min=1)).view(group.chunks, -1).mean(0)
 
-    def _gone(self, group: channels.Group, worth: Tensor, kept: Tensor) -> list[int]:
+    def _gone(self, group: dependencies.Group, worth: Tensor, kept: Tensor) -> list[int]:
         stay = int(kept.sum())
         if not stay:
             raise SpecError(f"ratio must leave a channel of {group.root}, not remove all")
@@ -153,7 +153,7 @@ def _accuracy_without(context: Context, selection: Selection, ratios: Ratios) ->
     try:
         if selection.shape == "channel":
             removed = selection.channels(context, ratios)
-            module = channels.remove(copy.deepcopy(state.module), removed, state.example)
+            module = dependencies.remove(copy.deepcopy(state.module), removed, state.example)
             return accuracy(module, state.data.x_val, state.data.y_val)
         masks = selection.masks(context, ratios)
     except SpecError:

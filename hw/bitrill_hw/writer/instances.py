@@ -6,7 +6,7 @@ from amaranth.hdl import Instance, MemoryInstance, Shape, Value
 from bitrill.errors import SpecError
 
 from .bits import constant, cut, size, text
-from .names import identifier
+from .identifiers import identifier
 from .scope import Scope, parameter
 
 
