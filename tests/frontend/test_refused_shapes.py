@@ -35,11 +35,20 @@ CASES: dict[str, tuple[Build, str]] = {
         r"the axes squeezed must have size 1, not those of \[1, 4\]",
     ),
     "no axes": (on_layer("Unsqueeze"), "axes must be given"),
-    "same axes": (
-        on_layer("Unsqueeze", axes=[1, 1]),
-        "axes must be different and give at most 8 axes",
+    "same axes": (on_layer("Unsqueeze", axes=[1, 1]), r"its axes must be different, not \[1, 1\]"),
+    "nine axes added": (
+        on_layer("Unsqueeze", axes=[*range(1, 8)]),
+        "its axes must give at most 8 axes, not 9",
     ),
-    "axis out of range": (on_layer("Unsqueeze", axes=[7]), r"axis must be -3\.\.2, not 7"),
+    "squeezed twice": (
+        lambda n: n.node("Squeeze", n.node("Unsqueeze", dense(n), axes=[1]), axes=[1, -2]),
+        r"its axes must be different, not \[1, 1\]",
+    ),
+    "reduced twice": (
+        on_layer("ReduceMean", axes=[1, -1]),
+        r"its axes must be different, not \[1, 1\]",
+    ),
+    "axis out of range": (on_layer("Unsqueeze", axes=[7]), r"axes must be -3\.\.2, not 7"),
     "flatten out of range": (on_layer("Flatten", axis=3), r"axis must be -2\.\.2, not 3"),
     "elements lost": (
         reshaped(1, 3),

@@ -88,7 +88,7 @@ def test_places_go_back_and_come_again(tmp_path: Path) -> None:
         ([(20, 0, 2, -1)], r"selected in at most 16 ascending runs .* have more: \[20, 19, 18, 17"),
         ([(3, 2, 2, 1)], "it must select at least one of 5"),
         ([(0, 1, 2, 1), (0, 1, -2, 1)], r"its axes must be different, not \[2, 2\]"),
-        ([(0, 1, 5, 1)], r"axis must be -4\.\.3, not 5"),
+        ([(0, 1, 5, 1)], r"axes must be -4\.\.3, not 5"),
     ],
 )
 def test_refusals(tmp_path: Path, ranges: Ranges, message: str) -> None:

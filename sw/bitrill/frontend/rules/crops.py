@@ -22,7 +22,7 @@ from ...ops import Concat, Convert, Crop, Shuffle, Upsample
 from ...real import Step, chain, pick
 from ..reader.model import Node
 from ..symbolic import Call, Data, Deferred, GraphBuilder, Known, RefusedError
-from .layouts import axis_of
+from .layouts import axes_of
 
 Places: TypeAlias = Sequence[int]
 """The positions of an axis that are selected, in that order."""
@@ -40,9 +40,7 @@ def slice_parts(call: Call, x: Data, *given: list[int]) -> list[range]:
     # an open batch must be taken as a whole: only the largest number reaches its end
     sizes = [1 << 31 if builder.batch_is_free else builder.batch, *x.shape]
     parts = [range(n) for n in sizes]
-    axes = [axis_of(a, rank) for a in given[2]]
-    if len({*axes}) < len(axes):
-        raise RefusedError(f"its axes must be different, not {axes[:8]}")
+    axes = axes_of(given[2], rank)
     for start, end, axis, step in zip(given[0], given[1], axes, given[3], strict=True):
         n = sizes[axis]
         # an end of the most negative integer means "to the front" when going backwards

@@ -4,7 +4,7 @@ The channels of an edge are innermost whatever the model's layout, and a Transpo
 layouts costs nothing (`Data.is_last`). So a rule written for channels first can be used for both.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from typing import TypeAlias
 
 import numpy as np
@@ -19,6 +19,14 @@ def axis_of(axis: int, rank: int, name: str = "axis") -> int:
     if not -rank <= axis < rank:
         raise RefusedError(f"{name} must be -{rank}..{rank - 1}, not {axis}")
     return axis % rank
+
+
+def axes_of(axes: Iterable[int], rank: int) -> tuple[int, ...]:
+    """Return axes as numbers from 0 on; refuse one that is not there, and one given twice."""
+    found = tuple(axis_of(a, rank, "axes") for a in axes)
+    if len({*found}) < len(found):
+        raise RefusedError(f"its axes must be different, not {list(found)[:8]}")
+    return found
 
 
 def on_last(apply: Callable[[Call], Known], *, operands: int = 1) -> Callable[[Call], Known]:
@@ -53,15 +61,13 @@ def either(apply: Apply, *, axes_input: int | None = None, sizes_input: int | No
         values = [v.first() if isinstance(v, Data) else v for v in call.values]
         if axes_input is not None and call.has(axes_input):
             axes = call.integer_list(axes_input, "axes")
-            values[axes_input] = Const(
-                np.array([turn[axis_of(a, rank, "axes")] for a in axes], np.int64)
-            )
+            values[axes_input] = Const(np.array([turn[a] for a in axes_of(axes, rank)], np.int64))
         attributes = dict(call.attributes)
         if "axis" in attributes:
             attributes["axis"] = turn[axis_of(call.int_attribute("axis", 0), rank)]
         if "axes" in attributes:
             axes = call.list_attribute("axes")
-            attributes["axes"] = tuple(turn[axis_of(a, rank, "axes")] for a in axes)
+            attributes["axes"] = tuple(turn[a] for a in axes_of(axes, rank))
         out = apply(Call(call.builder, call.node, values, attributes))
         return tuple(map(_last, out)) if isinstance(out, tuple) else _last(out)
 

@@ -22,7 +22,7 @@ from ..reader.model import Node
 from ..symbolic import Call, Data, Deferred, GraphBuilder, Known, RefusedError, brief
 from ..symbolic.grids import clipped
 from .crops import sliced
-from .layouts import axis_of
+from .layouts import axes_of
 from .places import integer_of
 from .table import rule, until
 
@@ -71,12 +71,7 @@ def _pads(call: Call, rank: int) -> tuple[list[int], list[int]]:
     pads = list(call.list_attribute("pads"))
     if call.has(1):
         pads = call.integer_list(1, "pads")
-    axes = list(range(rank))
-    if call.has(3):
-        axes = call.integer_list(3, "axes")
-    axes = [axis_of(a, rank, "axes") for a in axes]
-    if len({*axes}) < len(axes):
-        raise RefusedError(f"its axes must be different, not {axes[:8]}")
+    axes = axes_of(call.integer_list(3, "axes") if call.has(3) else range(rank), rank)
     if len(pads) != 2 * len(axes):
         raise RefusedError(f"its pads must be {2 * len(axes)} integers, not {len(pads)}")
     before, after = [0] * rank, [0] * rank

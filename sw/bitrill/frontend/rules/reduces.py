@@ -15,7 +15,7 @@ import numpy as np
 from ...ops import Convert
 from ...real import Affine
 from ..symbolic import Call, Data, Known, RefusedError
-from .layouts import axis_of
+from .layouts import axes_of
 from .places import Placing
 from .pools import average, maximum
 from .table import Versioned, rule, since, until
@@ -48,7 +48,7 @@ def reduce_axes(call: Call) -> Known:
     if not axes and call.int_attribute("noop_with_empty_axes", 0):
         return x
     rank, keep = len(x.shape) + 1, bool(call.int_attribute("keepdims", 1))
-    over = {axis_of(a, rank, "axes") for a in axes or range(rank)}
+    over = {*axes_of(axes or range(rank), rank)}
     builder = call.builder
     if 0 in over and (builder.batch_is_free or builder.batch > 1 or not keep):
         raise RefusedError(

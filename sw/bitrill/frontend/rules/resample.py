@@ -13,7 +13,7 @@ from ...ops import Upsample
 from ..reader import limits
 from ..symbolic import Call, Const, Data, Known, RefusedError, brief
 from .crops import Places, sliced
-from .layouts import axis_of
+from .layouts import axes_of
 from .table import rule, since, until
 
 _HALF = Fraction(1, 2)
@@ -76,9 +76,7 @@ def resize(call: Call) -> Known:
     x = call.data(0)
     rank, old = len(x.shape) + 1, call.opset < 11
     axes = call.list_attribute("axes") if "axes" in call.attributes else tuple(range(rank))
-    axes = tuple(axis_of(a, rank, "axes") for a in axes)
-    if len({*axes}) < len(axes):
-        raise RefusedError(f"its axes must be different, not {list(axes)[:8]}")
+    axes = axes_of(axes, rank)
     at = 1 if old else 2
     if _is_given(call, 3) is _is_given(call, at):
         raise RefusedError("either scales or sizes must be given")

@@ -8,7 +8,7 @@ import numpy as np
 from ..reader import limits
 from ..symbolic import Call, Const, Data, Known, Quantized, RefusedError, transposed
 from . import crops, joins
-from .layouts import axis_of, either
+from .layouts import axes_of, axis_of, either
 from .table import rule, since, until
 
 
@@ -145,10 +145,11 @@ def slice_(call: Call) -> Known:
         return crops.sliced(call, value, parts)
     value = _const(call, 0)
     parts = [slice(None)] * value.array.ndim
+    axes = axes_of(axes, value.array.ndim)
     for start, end, axis, step in zip(starts, ends, axes, steps, strict=True):
         # an end of the most negative integer means "to the front" when going backwards
         stop = None if step < 0 and end < -(1 << 30) else end
-        parts[axis_of(axis, value.array.ndim)] = slice(start, stop, step)
+        parts[axis] = slice(start, stop, step)
     return value.each(lambda a: a[tuple(parts)])
 
 
@@ -181,15 +182,15 @@ def squeeze(call: Call) -> Known:
         raise RefusedError("axes must not be an empty list")
     old = _full_shape(call, value)
     if is_squeeze:
-        drop = {axis_of(a, len(old)) for a in axes} or {i for i, s in enumerate(old) if s == 1}
+        drop = {*axes_of(axes, len(old))} or {i for i, s in enumerate(old) if s == 1}
         if any(old[a] != 1 for a in drop):
             raise RefusedError(f"the axes squeezed must have size 1, not those of {list(old)}")
         new = [s for i, s in enumerate(old) if i not in drop]
     else:
         rank = len(old) + len(axes)
-        added = {axis_of(a, rank) for a in axes}
-        if len(added) != len(axes) or rank > limits.RANK:
-            raise RefusedError(f"axes must be different and give at most {limits.RANK} axes")
+        if rank > limits.RANK:
+            raise RefusedError(f"its axes must give at most {limits.RANK} axes, not {rank}")
+        added = {*axes_of(axes, rank)}
         rest = iter(old)
         new = [1 if i in added else next(rest) for i in range(rank)]
         drop = added

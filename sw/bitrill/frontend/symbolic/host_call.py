@@ -1,5 +1,6 @@
 """A node that the host computes, with its operands: the argument of every host rule."""
 
+from collections.abc import Iterable
 from typing import TypeAlias
 
 import numpy as np
@@ -59,3 +60,10 @@ class HostCall(Call):
         if axis % rank == 0:
             raise RefusedError(f"its axis must not be that of the batch, {axis}")
         return axis % rank
+
+    def axes(self, axes: Iterable[int], rank: int) -> tuple[int, ...]:
+        """Return different axes, each as `axis` does."""
+        found = tuple(self.axis(a, rank) for a in axes)
+        if len({*found}) < len(found):
+            raise RefusedError(f"its axes must be different, not {list(found)[:8]}")
+        return found

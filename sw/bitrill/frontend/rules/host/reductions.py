@@ -33,8 +33,6 @@ def reduce(call: HostCall) -> Hosted:
         if call.int_attribute("noop_with_empty_axes", 0):
             return x
         raise RefusedError("its axes must be given, and not be that of the batch")
-    axes = sorted(call.axis(a, len(x.shape) + 1) for a in listed)
-    if len({*axes}) != len(axes):
-        raise RefusedError(f"its axes must be different, not {listed[:8]}")
+    axes = sorted(call.axes(listed, len(x.shape) + 1))
     shape = [1 if a in axes else n for a, n in enumerate(x.shape, 1) if keep or a not in axes]
     return x.then(call.node.op, tuple(shape), {"axes": tuple(axes), "keepdims": keep})
