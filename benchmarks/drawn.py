@@ -9,6 +9,7 @@ their levels, as in a trained network. Inputs are in 0..1, quantized to 8 bits. 
 - ``cnv`` (FINN, 2017): three times two 3x3 convolutions, three dense layers, one bit.
 - ``resnet8``, ``resnet20`` (He et al., 2016, on 32x32), ``resnet50`` (224x224).
 - ``mobilenet`` (v1, Howard et al., 2017), ``mobilenet2`` (Sandler et al., 2018).
+- ``vgg10`` (FINN's RadioML; O'Shea et al., 2018): seven convolutions over time, three dense layers.
 
 The first and the last layer of networks below 8 bits keep weights of 8 bits, except in ``dense``
 and ``cnv``.
@@ -54,11 +55,12 @@ class Bits:
 class Drawn:
     """Builder of one network; each call gives the tensor that it makes."""
 
-    def __init__(self, bits: Bits, channels: int, side: int):
+    def __init__(self, bits: Bits, channels: int, side: int, *, line: bool = False):
         self.bits, self.rng = bits, np.random.default_rng(bits.seed)
         self.nodes: list[onnx.NodeProto] = []
         self.constants: list[onnx.TensorProto] = []
-        shape = (1, channels, side, side) if side else (1, channels)
+        self.line = line  # images are one pixel wide
+        shape = (1, channels, side, 1 if line else side) if side else (1, channels)
         self.input = helper.make_tensor_value_info("x", TensorProto.FLOAT, shape)
         self.x = self.quantize(Map("x", channels, side, 1 / 3), 8, 1 / 255, signed=False)
 
@@ -101,16 +103,19 @@ class Drawn:
     ) -> Map:
         """A dense layer or a convolution."""
         bits = bits or self.bits.weights
-        cols = x.channels // groups * kernel**2
+        cols = x.channels // groups * kernel ** (1 if self.line else 2)
         deviation = 1 / sqrt(cols)
         power = x.power * (cols if bits == 1 else 1)
         if not x.side:
             w = self.node("Transpose", self.weights((rows, cols), bits, deviation), perm=[1, 0])
             return Map(self.node("MatMul", x.name, w), rows, 0, power)
-        w = self.weights((rows, x.channels // groups, kernel, kernel), bits, deviation)
-        edge = kernel // 2 if pad else 0
+        across, edge = 1 if self.line else kernel, kernel // 2 if pad else 0
+        w = self.weights((rows, x.channels // groups, kernel, across), bits, deviation)
         side = (x.side + 2 * edge - kernel) // stride + 1
-        more = {"kernel_shape": [kernel] * 2, "strides": [stride] * 2, "pads": [edge] * 4}
+        strides, pads = [stride] * 2, [edge] * 4
+        if self.line:
+            strides, pads = [stride, 1], [edge, 0, edge, 0]
+        more = {"kernel_shape": [kernel, across], "strides": strides, "pads": pads}
         return Map(self.node("Conv", x.name, w, group=groups, **more), rows, side, power)
 
     def norm(self, x: Map) -> Map:
@@ -271,10 +276,21 @@ def mobilenet2(bits: Bits, width: int, side: int) -> onnx.ModelProto:
     return d.head(d.layer(x, 1280), 2 if side == 96 else 1000)
 
 
-RECIPES = {
-    f.__name__: f
-    for f in (dense, keywords, lenet, cnv, resnet8, resnet20, resnet50, mobilenet, mobilenet2)
-}
+def vgg10(bits: Bits, width: int, side: int) -> onnx.ModelProto:
+    d = Drawn(bits, 2, side, line=True)
+    x = d.x
+    for _ in range(7):
+        x = d.layer(x, width, 3)
+        name = d.node("MaxPool", x.name, kernel_shape=[2, 1], strides=[2, 1])
+        x = Map(name, width, x.side // 2, x.power)
+    x = Map(d.node("Flatten", x.name), width * x.side, 0, x.power)
+    for _ in range(2):
+        x = d.layer(x, 2 * width)
+    return d.model(d.linear(x, 24))
+
+
+_ALL = (dense, keywords, lenet, cnv, resnet8, resnet20, resnet50, mobilenet, mobilenet2, vgg10)
+RECIPES = {f.__name__: f for f in _ALL}
 
 
 def main() -> None:
