@@ -50,7 +50,7 @@ VERBS = (
         (
             ["train", "tfx", "--out", "o"],
             "RECIPE must be one of tfc, sfc, lfc, lenet, cnv, resnet8, mobilenet,"
-            " unet-tiny, dilated1d, lutnet, not 'tfx'; did you mean 'tfc'?",
+            " unet-tiny, dilated1d, lutnet, precision, not 'tfx'; did you mean 'tfc'?",
         ),
         (
             ["train", "tfc", "--out", "o", "--acts", "3"],

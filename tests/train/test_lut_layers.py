@@ -116,7 +116,8 @@ def test_wrong_options() -> None:
         LutOptions(budget=3, dataset="x")
     with pytest.raises(SpecError, match="weights and prune must not be given for lutnet"):
         train("lutnet", weights="binary", prune=0.5)
-    with pytest.raises(SpecError, match="budget must not be given for tfc, but for lutnet alone"):
+    message = "budget must not be given for tfc, but for lutnet and precision alone"
+    with pytest.raises(SpecError, match=message):
         train("tfc", budget=100)
     with pytest.raises(SpecError, match="the last layer's tables must be a multiple of 4 classes"):
         LutNetwork(Thermometer.of(torch.rand(9, 3), [0.5]), [6], 4)

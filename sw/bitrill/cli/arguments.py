@@ -8,6 +8,7 @@ from typing import Any, TypeAlias
 
 from ..engines import ENGINES
 from ..train.lut_recipe import LUTNET
+from ..train.precise_recipe import PRECISION
 from ..train.recipes import ACTS, CHANNELS, DATASETS, RECIPES, WEIGHTS
 
 Argument: TypeAlias = tuple[tuple[str, ...], dict[str, Any]]
@@ -83,9 +84,10 @@ _TRAIN = (
     argument(
         "recipe",
         metavar="RECIPE",
-        choices=(*RECIPES, LUTNET),
+        choices=(*RECIPES, LUTNET, PRECISION),
         help="tfc, sfc, lfc: three hidden layers of 64, 256, 1024 neurons; or convolutional:"
-        f" {', '.join(CHANNELS)}; or {LUTNET}: tables of six bits, counted by class",
+        f" {', '.join(CHANNELS)}; or {LUTNET}: tables of six bits, counted by class;"
+        f" or {PRECISION}: matrices that learn their widths",
     ),
     argument("--out", required=True, metavar="DIR", help="folder of model.onnx and metrics.json"),
     argument(
@@ -105,7 +107,7 @@ _TRAIN = (
     argument(
         "--prune", type=number, metavar="F", help="share of each layer's weights to set to zero"
     ),
-    argument("--budget", type=whole, metavar="LUTS", help="for lutnet; default: 1000"),
+    argument("--budget", type=whole, metavar="LUTS", help="for lutnet (1000) and precision (3000)"),
     argument("--width", type=whole, metavar="C", help="channels of the first convolutional layer"),
     argument("--dataset", default="digits", choices=DATASETS, help="the training data"),
     argument("--epochs", type=whole, metavar="N", help="training epochs; default: the recipe's"),

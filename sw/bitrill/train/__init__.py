@@ -12,7 +12,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from ..errors import SpecError, ToolError
-from .lut_recipe import BUDGET, LUTNET, LutOptions
+from . import lut_recipe, precise_recipe
+from .lut_recipe import LUTNET, LutOptions
+from .precise_recipe import PRECISION, PrecisionOptions
 from .recipes import ACTS, RECIPES, WEIGHTS, WIDTHS, Options
 
 if TYPE_CHECKING:
@@ -22,7 +24,17 @@ if TYPE_CHECKING:
     from .oracle import Comparison
     from .training_loop import Progress, TrainedNetwork
 
-__all__ = ["ACTS", "RECIPES", "WEIGHTS", "WIDTHS", "LutOptions", "Options", "export", "train"]
+__all__ = [
+    "ACTS",
+    "RECIPES",
+    "WEIGHTS",
+    "WIDTHS",
+    "LutOptions",
+    "Options",
+    "PrecisionOptions",
+    "export",
+    "train",
+]
 
 
 def train(
@@ -47,8 +59,10 @@ def train(
 
     The arguments up to ``seed``, and ``mean`` to ``prune``, are those of `Options`, which describes
     the recipes. The recipe ``lutnet``, tables instead of a matrix, takes those of `LutOptions`:
-    ``budget``, ``dataset``, ``epochs`` and ``seed``. The network of the last epoch is returned:
-    test images only measure, they do not select.
+    ``budget``, ``dataset``, ``epochs`` and ``seed``; ``precision``, matrices of learned widths,
+    those of `PrecisionOptions`. The network of the last epoch is returned (for ``precision`` the
+    best one within its budget, by training images held back): test images only measure, they do not
+    select.
 
     With ``out`` a checkpoint is written after each epoch, completely or not at all. ``resume``
     continues from it, if there is one, with the same result as an uninterrupted run; a finished run
@@ -72,10 +86,16 @@ def train(
     }
     if recipe == LUTNET:
         _refuse(matrices, f"must not be given for {LUTNET}, which has tables of bits")
-        given = BUDGET if budget is None else budget
+        given = lut_recipe.BUDGET if budget is None else budget
         chosen = LutOptions(budget=given, dataset=dataset, epochs=epochs, seed=seed)
         return _submodule("lut_training").run(chosen, folder, resume, progress, fetching)
-    _refuse({"budget": budget}, f"must not be given for {recipe}, but for {LUTNET} alone")
+    if recipe == PRECISION:
+        _refuse(matrices, f"must not be given for {PRECISION}, which learns its widths")
+        given = precise_recipe.BUDGET if budget is None else budget
+        precise = PrecisionOptions(budget=given, dataset=dataset, epochs=epochs, seed=seed)
+        return _submodule("precise_training").run(precise, folder, resume, progress, fetching)
+    why = f"must not be given for {recipe}, but for {LUTNET} and {PRECISION} alone"
+    _refuse({"budget": budget}, why)
     options = Options(
         recipe=recipe,
         weights=weights,

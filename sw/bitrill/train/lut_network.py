@@ -12,7 +12,7 @@ from itertools import pairwise
 import numpy as np
 import onnx
 import torch
-from onnx import TensorProto, helper, numpy_helper
+from onnx import TensorProto, helper
 from torch import Tensor, nn
 
 from ..errors import SpecError
@@ -24,9 +24,7 @@ from ..frontend.reader.functions import (
     thermometer_function,
 )
 from .lut_layers import GroupSum, LutLayer
-
-OPSET = 13
-QONNX = "qonnx.custom_op.general"
+from .onnx_nodes import OPSET, QONNX, Nodes
 
 SELDOM = 0.004
 """Bits that are 1, or 0, in fewer training images carry no information and are left out."""
@@ -145,33 +143,13 @@ def to_onnx(network: LutNetwork, shape: Sequence[int], *, encoded: bool = False)
     )
 
 
-class _Nodes:
-    """Nodes and constants of a model under construction; its input is ``x``."""
-
-    def __init__(self) -> None:
-        self.nodes: list[onnx.NodeProto] = []
-        self.constants: list[TensorProto] = []
-
-    def constant(self, name: str, value: np.ndarray, dtype: type = np.float32) -> str:
-        """Add a constant; return its name."""
-        array = np.ascontiguousarray(value, dtype)
-        self.constants.append(numpy_helper.from_array(array, name))
-        return name
-
-    def add(
-        self, op: str, out: str, *inputs: str, domain: str = "", **attributes: int | str
-    ) -> str:
-        """Add a node; return the name of its output."""
-        made = helper.make_node(op, inputs, [out], out, domain=domain)
-        made.attribute.extend(helper.make_attribute(*pair) for pair in sorted(attributes.items()))
-        self.nodes.append(made)
-        return out
+class _Nodes(Nodes):
+    """Nodes and constants of a network of tables; its input is ``x``."""
 
     def quantized_bits(self) -> str:
         """Add a quantizer that says that ``x`` is bits."""
         ends = [self.constant(n, np.array(v)) for n, v in (("one", 1), ("zero", 0), ("width", 1))]
-        kind = {"signed": 0, "narrow": 0, "rounding_mode": "ROUND"}
-        return self.add("Quant", "bits", "x", *ends, domain=QONNX, **kind)
+        return self.quant("bits", "x", *ends, signed=False)
 
     def thermometer(self, code: Thermometer, read: np.ndarray) -> str:
         """Add the bits of a code that are read."""

@@ -29,6 +29,7 @@ from . import (
 from .epochs import Report, train_epoch
 from .evaluation import decisions, noisy
 from .lut_recipe import LutOptions
+from .precise_recipe import PrecisionOptions
 from .recipes import WIDTHS, Options
 from .state_files import check_options, read_state, warn_of_restart, whole, write_state
 
@@ -52,7 +53,7 @@ EXPORT_SAMPLES = 32
 class TrainedNetwork:
     """Result of a finished run; ``out`` and ``model`` are None if nothing was written."""
 
-    options: Options | LutOptions
+    options: Options | LutOptions | PrecisionOptions
     metrics: dict[str, Any]
     module: nn.Module
     out: Path | None

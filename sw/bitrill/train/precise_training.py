@@ -1,0 +1,303 @@
+"""Training of the recipe ``precision``: a budget of LUTs is reached, and a front is kept.
+
+The cost's weight follows its target: the LUTs fall from those of the start to the budget within
+`REACHED` of the run, and stay there while the rate falls as a cosine. After each epoch the
+network's matrices are planned, which counts its LUTs; the estimate is scaled by that count.
+Networks that no other one beats in LUTs and in accuracy are the front; their accuracy is that on
+`HELD` of the training images, which are not trained on. The most accurate one within the budget is
+the run's network.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import math
+import tempfile
+from dataclasses import dataclass, field
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any, TypedDict
+
+import numpy as np
+import torch
+from torch import Tensor
+from torch.nn import functional
+
+from ..arith.shared_columns import Way, share
+from ..arith.unrolled import problem
+from ..errors import MismatchError, ToolError
+from ..frontend import load_model
+from ..lowering import to_integer
+from ..ops import MatVec
+from ..passes.drop_channels import drop_channels
+from ..passes.spans import set_spans
+from ..storage import remove, write_bytes, write_json
+from . import datasets, precise_layers
+from .evaluation import decisions
+from .precise_network import PreciseNetwork, exact_sums, to_onnx
+from .precise_recipe import HIDDEN, PrecisionOptions
+from .state_files import check_options, read_state, whole, write_state
+from .training_loop import Progress, TrainedNetwork, quiet_torch
+
+FORMAT = 1
+"""Version of ``checkpoint.pt``; any other is refused."""
+
+RATE = 0.003
+"""First rate of weights."""
+
+WIDTHS_RATE = 0.005
+"""First rate of widths, in bits; a larger one in a run of few steps, which moves them ..."""
+
+MOVED_BITS = 40
+"""... by this at the most."""
+
+SETTLED = 0.1
+"""Part of the run in which LUTs are not driven down yet."""
+
+MOST_OVER = 0.5
+"""Largest distance to the target that counts, as a logarithm."""
+
+REACHED = 0.6
+"""Part of the run after which the budget is reached."""
+
+HELD = 1 / 12
+"""Part of the training images by which networks are compared."""
+
+FOLLOW = 0.02
+"""Part of the distance to its target, as a logarithm, that the cost's weight moves in a step."""
+
+FIRST_WEIGHT, LEAST_WEIGHT, MOST_WEIGHT = 3e-6, 1e-8, 1e-2
+
+CLASSES = 10
+
+
+class Point(TypedDict):
+    """A network after an epoch: LUTs of matrices and thresholds, accuracy on the held images."""
+
+    epoch: int
+    loss: float
+    luts: int
+    held: float
+
+
+@dataclass
+class _Run:
+    """State of a run: everything that a checkpoint holds. ``front``: states by epoch."""
+
+    options: PrecisionOptions
+    network: PreciseNetwork
+    adam: torch.optim.Adam
+    weight: float = FIRST_WEIGHT
+    ratio: float = 1.0
+    start_luts: float = 0.0
+    history: list[Point] = field(default_factory=list)
+    front: dict[int, dict[str, Tensor]] = field(default_factory=dict)
+
+    @staticmethod
+    def start(options: PrecisionOptions, inputs: int) -> _Run:
+        torch.manual_seed(options.seed)
+        network = PreciseNetwork(inputs, HIDDEN, CLASSES, options.input_bits)
+        slow = precise_layers.widths(network)
+        fast = [p for p in network.parameters() if all(p is not s for s in slow)]
+        groups = [{"params": fast, "lr": RATE}, {"params": slow, "lr": WIDTHS_RATE}]
+        run = _Run(options, network, torch.optim.Adam(groups))
+        run.start_luts = float(precise_layers.estimated_luts(network).detach())
+        return run
+
+    def save(self, path: Path) -> None:
+        """Write the checkpoint, whole or not at all."""
+        names = ("weight", "ratio", "start_luts", "history", "front")
+        state = {
+            "options": self.options.to_json(),
+            "network": self.network.state_dict(),
+            "adam": self.adam.state_dict(),
+            "rng": torch.get_rng_state(),
+            **{name: getattr(self, name) for name in names},
+        }
+        write_state(path, state, FORMAT)
+
+    def restore(self, path: Path) -> None:
+        """Take a checkpoint's state; `SpecError` for another run's, `StorageError` for damage."""
+        state = read_state(path, FORMAT, ["options"])
+        check_options(path, state["options"], self.options.to_json())
+        with whole(path):
+            self.network.load_state_dict(state["network"])
+            self.adam.load_state_dict(state["adam"])
+            torch.set_rng_state(state["rng"])
+            for name in ("weight", "ratio", "start_luts"):
+                setattr(self, name, float(state[name]))
+            self.history = [Point(**point) for point in state["history"]]
+            self.front = {int(n): dict(kept) for n, kept in state["front"].items()}
+
+    def epoch(self, x: Tensor, labels: Tensor, progress: Progress | None) -> float:
+        """Train on all images once; return the mean loss."""
+        options, number = self.options, len(self.history) + 1
+        batches = len(x) // options.batch
+        order = torch.randperm(len(x))[: batches * options.batch].view(batches, -1)
+        last = self.history[-1]["held"] if self.history else None
+        self.network.train()
+        total = 0.0
+        for k, chosen in enumerate(order):
+            steps = options.n_epochs * batches
+            done = ((number - 1) * batches + k) / steps
+            total += self._step(x[chosen], labels[chosen], done, steps)
+            if not math.isfinite(total):
+                raise ToolError(f"training diverged in epoch {number}, batch {k + 1} of {batches}")
+            if progress is not None:
+                progress(number, options.n_epochs, k + 1, batches, total / (k + 1), last)
+        self.network.eval()
+        return total / batches
+
+    def _step(self, x: Tensor, labels: Tensor, done: float, steps: int) -> float:
+        """Move weights and widths; ``done``: the part of the run's ``steps`` that is done."""
+        rate = 0.02 + 0.98 * (1 + math.cos(math.pi * done)) / 2
+        widths = max(WIDTHS_RATE, MOVED_BITS / steps)
+        for group, first in zip(self.adam.param_groups, (RATE, widths), strict=True):
+            group["lr"] = first * rate
+        loss = functional.cross_entropy(self.network(x), labels)
+        luts = precise_layers.estimated_luts(self.network)
+        self.adam.zero_grad()
+        (loss + self.weight * luts).backward()
+        self.adam.step()
+        precise_layers.clamp(self.network)
+        over = math.log(max(1.0, float(luts.detach())) * self.ratio / self._target(done))
+        moved = math.exp(FOLLOW * min(max(over, -MOST_OVER), MOST_OVER))
+        self.weight = min(max(self.weight * moved, LEAST_WEIGHT), MOST_WEIGHT)
+        return loss.item()
+
+    def _target(self, done: float) -> float:
+        """Return the LUTs that are due: from those of the start to the budget, geometrically."""
+        start = max(self.start_luts, self.options.budget)
+        part = min(max((done - SETTLED) / (REACHED - SETTLED), 0.0), 1.0)
+        return start * (self.options.budget / start) ** part
+
+    def keep(self, point: Point) -> None:
+        """Add a network to the history, and to the front if no other one beats it."""
+        self.history.append(point)
+        kept = [self.history[n - 1] for n in self.front]
+        if any(p["luts"] <= point["luts"] and p["held"] >= point["held"] for p in kept):
+            return
+        beaten = [
+            p["epoch"] for p in kept if p["luts"] >= point["luts"] and p["held"] <= point["held"]
+        ]
+        for n in beaten:
+            del self.front[n]
+        state = {name: value.clone() for name, value in self.network.state_dict().items()}
+        self.front[point["epoch"]] = state
+
+    @property
+    def points(self) -> list[Point]:
+        """The networks of the front, those of fewest LUTs first."""
+        return sorted((self.history[n - 1] for n in self.front), key=lambda p: p["luts"])
+
+
+def planned_luts(network: PreciseNetwork, shape: tuple[int, ...]) -> int:
+    """Return the LUTs of the network's unrolled matrices, planned, and of its thresholds.
+
+    Rows are planned one by one: few weights are left, and rows have hardly a sum in common.
+    """
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder) / "model.onnx"
+        write_bytes(path, to_onnx(network, shape).SerializeToString())
+        graph = to_integer(load_model(path), drop=drop_channels)
+    names = [n.name for n in graph.nodes if isinstance(n, MatVec)]
+    graph = set_spans(graph, names, frozenset())
+    total = 0.0
+    for op in graph.nodes:
+        if isinstance(op, MatVec):
+            total += share(problem(op), Way(tuple(range(op.rows)), 1, digits=False)).luts
+    steps = [float(p.steps().detach().sum()) for p in network.activations if p.bits.requires_grad]
+    return round(total + precise_layers.LUTS_OF_A_STEP * sum(steps))
+
+
+def run(
+    options: PrecisionOptions,
+    out: Path | None = None,
+    resume: bool = False,
+    progress: Progress | None = None,
+    fetching: datasets.FetchProgress | None = None,
+) -> TrainedNetwork:
+    """Train the recipe: the work of `bitrill.train.train`."""
+    (x, labels), test = (
+        tuple(map(torch.from_numpy, datasets.load(options.dataset, split, progress=fetching)))
+        for split in ("train", "test")
+    )
+    mixed = torch.randperm(len(x), generator=torch.Generator().manual_seed(0))
+    held, trained = mixed.split([round(HELD * len(x)), len(x) - round(HELD * len(x))])
+    with quiet_torch():
+        state = _Run.start(options, x[0].numel())
+        checkpoint = out / "checkpoint.pt" if out else None
+        if checkpoint and resume and checkpoint.exists():
+            state.restore(checkpoint)
+        for stale in ("model.onnx", "metrics.json"):
+            if out:
+                remove(out / stale)
+        while len(state.history) < options.n_epochs:
+            loss = state.epoch(x[trained], labels[trained], progress)
+            luts = planned_luts(state.network, tuple(x.shape[1:]))
+            state.ratio = luts / max(
+                1.0, float(precise_layers.estimated_luts(state.network).detach())
+            )
+            right = (decisions(state.network, x[held]) == labels[held]).float().mean()
+            epoch = len(state.history) + 1
+            state.keep(Point(epoch=epoch, loss=loss, luts=luts, held=float(right)))
+            if checkpoint:
+                state.save(checkpoint)
+        return _finish(state, test, out)
+
+
+def _finish(state: _Run, test: tuple[Tensor, ...], out: Path | None) -> TrainedNetwork:
+    """Write the front, and the most accurate network within the budget."""
+    options, network, points = state.options, state.network.eval(), state.points
+    inside = [p for p in points if p["luts"] <= options.budget]
+    if not inside:
+        raise ToolError(
+            f"no network of this run is within the budget of {options.budget} LUTs: the smallest"
+            f" takes {points[0]['luts']}; train more epochs, or give it more"
+        )
+    front = []
+    for point in points:
+        network.load_state_dict(state.front[point["epoch"]])
+        right = (decisions(network, test[0]) == test[1]).float().mean()
+        front.append({**point, "accuracy": float(right)})
+        if out is not None:
+            write_model(network, test[0], out / "front" / f"model_{point['luts']}.onnx")
+    best = inside[-1]
+    network.load_state_dict(state.front[best["epoch"]])
+    metrics: dict[str, Any] = {
+        "name": options.name,
+        "options": options.to_json(),
+        "epochs": state.history,
+        "front": front,
+        "accuracy": next(p["accuracy"] for p in front if p["epoch"] == best["epoch"]),
+        "test_images": len(test[0]),
+        "parameters": int(sum((w != 0).sum() for w in network.matrices())),
+        "luts": best["luts"],
+        "versions": {"torch": version("torch")},
+    }
+    if out is None:
+        return TrainedNetwork(options, metrics, network, None, None)
+    model = out / "model.onnx"
+    metrics["model_sha256"] = hashlib.sha256(write_model(network, test[0], model)).hexdigest()
+    write_json(out / "metrics.json", metrics)
+    return TrainedNetwork(options, metrics, network, out, model)
+
+
+def write_model(network: PreciseNetwork, x: Tensor, path: Path) -> bytes:
+    """Write the model and return its bytes; `MismatchError` unless it gives torch's sums for x.
+
+    torch's side is in float64, the golden model's in integers: neither rounds.
+    """
+    data = to_onnx(network, x.shape[1:]).SerializeToString()
+    write_bytes(path, data)
+    graph = load_model(path)
+    ours = graph.sink.dequantize(graph.sink.restore(graph.run(graph.source.quantize(x.numpy()))))
+    wrong = np.argwhere(ours != exact_sums(network, x).numpy())
+    if len(wrong):
+        image, group = wrong[0].tolist()
+        remove(path)
+        raise MismatchError(
+            f"the exported file must give torch's sums, and differs in {len(wrong)}, first in"
+            f" class {group} of image {image}"
+        )
+    return data
