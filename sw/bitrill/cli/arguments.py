@@ -346,6 +346,7 @@ _EXPORT_IP = (
     ),
     _SEED,
 )
+_MAKE = (argument("project", metavar="PROJECT.toml", help="a model or a recipe, and verbs to run"),)
 _DOCTOR = (
     argument("verbs", nargs="*", metavar="VERB", help="verbs whose tools must be there"),
     argument(
@@ -386,6 +387,7 @@ VERBS: dict[str, tuple[str, tuple[Argument, ...]]] = {
     "flash": ("load the bitstream into a board", _FLASH),
     "drive": ("run frames on a board and compare them with the golden model", _DRIVE),
     "export-ip": ("write the network as a core for a design of your own", _EXPORT_IP),
+    "make": ("run the verbs of a project, from training to a board", _MAKE),
     "doctor": ("show which tools are installed, and how to get the others", _DOCTOR),
 }
 """Verbs in the order of their use, each with its help text and its arguments."""

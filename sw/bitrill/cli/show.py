@@ -213,6 +213,11 @@ def tabled(done: flow.Boards | flow.Diagnosis) -> str:
     return "\n\n".join(map(table, done.tables()))
 
 
+def made(done: flow.Made) -> str:
+    lines = [f"{s.verb}: {s.state}{f' ({s.summary})' if s.summary else ''}" for s in done.steps]
+    return "\n".join([*lines, f"folder: {done.folder}"])
+
+
 def reported(done: flow.Reported) -> str:
     return f"{done.shows}: {done.file} ({done.size:,} bytes); open it in a browser"
 
@@ -304,6 +309,7 @@ TEXTS: dict[str, Callable[[Any], str]] = {
     "flash": flashed,
     "drive": driven,
     "export-ip": exported,
+    "make": made,
     "doctor": tabled,
 }
 """The function that formats each verb's result."""

@@ -21,6 +21,7 @@ from .compressing import Compressed, compress
 from .doctor import Diagnosis, doctor
 from .export_ip import ExportedIp, export_ip
 from .inspection import Inspection, Layer, inspect
+from .making import Made, make
 from .reporting import Reported, report
 from .result import Result
 from .running import Outputs, integers_beside, run
@@ -45,6 +46,7 @@ __all__ = [
     "Flashed",
     "Inspection",
     "Layer",
+    "Made",
     "Outputs",
     "Rates",
     "Reported",
@@ -66,6 +68,7 @@ __all__ = [
     "inspect",
     "integers_beside",
     "load_build",
+    "make",
     "read_weights",
     "register_writes",
     "report",

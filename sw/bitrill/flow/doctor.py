@@ -30,10 +30,11 @@ NEEDS: dict[str, tuple[str, ...]] = {
     "flash": ("openfpgaloader", "libusb", "libftdi"),
     "drive": ("pyserial",),
     "export-ip": ("amaranth",),
+    "make": (),
 }
 """Tools that each verb needs beside Python and numpy, in its usual form.
 
-`build` also needs the tools of the board's toolchain, and `drive` the serial line's.
+`build` also needs the tools of the board's toolchain, and `make` those of its project's verbs.
 """
 
 ALWAYS = ("python", "numpy")
