@@ -19,6 +19,7 @@ from bitrill.ir.serialisation import digest
 from bitrill.storage import json_bytes, read_bytes, read_json, remove, write_bytes
 
 from .. import describe
+from ..c_driver import sources
 from . import cocotb_example, fusesoc, ipxact, litex, readme, sheet, templates, testbench, vivado
 from .core import Core
 
@@ -51,10 +52,12 @@ def files(core: Core, x: np.ndarray) -> dict[str, bytes]:
         f"litex/{core.name}.py": litex.module(core),
         **cocotb_example.files(core),
     }
+    network = describe.describe(core.graph, core.predicted)
+    if core.stream_bits:  # frames of dense bits, as the driver packs them
+        texts |= {f"c/{name}": text for name, text in sources(network, core.name).items()}
     if core.control:
         texts["host/counters.py"] = read_bytes(_COUNTERS).decode()
     texts["README.md"] = readme.readme(core, texts, recorded.frames)
-    network = describe.describe(core.graph, core.predicted)
     data = {"ports.json": json_bytes(sheet.sheet(core)), "network.json": json_bytes(network)}
     return data | {name: text.encode() for name, text in texts.items()}
 

@@ -11,6 +11,8 @@ _WHAT = {
     "rtl/": "the core: Verilog-2005, no includes, every module named after it",
     "templates/": "an instance to copy, in Verilog or VHDL",
     "vhdl/": "an entity in VHDL around the core; the stub has its ports alone, for GHDL",
+    "c/": "C99 that turns images into frames and results into integers: bytes of beats, low"
+    " byte first; its transports are those of Bitrill's own boards",
     "cocotb/": "the same frames from Python: `python run.py`",
     "host/": "reads the counters, and tells which layer limits the core",
     "ipxact/": "IP-XACT (IEEE 1685-2014): bus interfaces, registers, ports",

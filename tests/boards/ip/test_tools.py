@@ -148,6 +148,40 @@ def test_vhdl_elaborates(core: Path, tmp_path: Path) -> None:
 
 
 @pytest.mark.nightly
+def test_c_packs_the_beats_of_the_bench(core: Path, tmp_path: Path) -> None:
+    """Integers of the recorded frames, packed by the C driver, are the words of the testbench."""
+    words = (core / "tb" / "my_net_s_axis.hex").read_text().split()
+    data = b"".join(int(w, 16).to_bytes(4, "little") for w in words)  # one beat of 4 bytes a frame
+    codes = [
+        [data[k + j // 2] >> 4 * (j % 2) & 15 for j in range(6)] for k in range(0, len(data), 4)
+    ]
+    values = ", ".join(f"{{{', '.join(str((c ^ 8) - 8) for c in row)}}}" for row in codes)
+    (tmp_path / "main.c").write_text(_MAIN.replace("@VALUES@", values))
+    sources = [str(core / "c" / "my_net.c"), "main.c", "-lm"]
+    flags = ["-std=c99", "-D_POSIX_C_SOURCE=200809L", "-Wall", "-Wextra", "-Werror"]
+    run([need_tool("gcc"), *flags, "-I", str(core / "c"), "-o", "main", *sources], tmp_path)
+    assert bytes.fromhex(run([str(tmp_path / "main")], tmp_path)) == data
+
+
+_MAIN = """#include "my_net.h"
+#include <stdio.h>
+static const my_net_in values[][MY_NET_INPUTS] = {@VALUES@};
+int main(void)
+{
+    unsigned k, j;
+    for (k = 0; k < sizeof values / sizeof *values; ++k) {
+        uint8_t frame[4] = {0};
+        if (my_net_pack(values[k], frame))
+            return 1;
+        for (j = 0; j < 4; ++j)
+            printf("%02x", frame[j]);
+    }
+    return 0;
+}
+"""
+
+
+@pytest.mark.nightly
 @pytest.mark.parametrize("simulator", ["icarus"])
 def test_cocotb_runs_the_example(core: Path, simulator: str) -> None:
     need_tool("iverilog")
