@@ -109,7 +109,7 @@ def test_labelled_frames(small_compiled: flow.Compiled) -> None:
     parts = Parts(html)
     assert parts.tags["img"] == 1
     assert "1 → 2" in parts.text
-    assert "66.67 %" in parts.text
+    assert "66.67\u00a0%" in parts.text
 
 
 def test_times_of_a_frame_end_with_its_latency(small_compiled: flow.Compiled) -> None:

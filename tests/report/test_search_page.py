@@ -115,7 +115,7 @@ def test_report_of_a_front_whose_storage_is_elsewhere(tmp_path: Path) -> None:
     parts = Parts(done.file.read_text())
     assert (done.file, done.shows) == (tmp_path / "report.html", HOSTILE)
     assert "only its front is shown" in parts.text
-    assert all(word in parts.text for word in ("87.5 %", "90 %", "1,234", "int4"))
+    assert all(word in parts.text for word in ("87.5\u00a0%", "90\u00a0%", "1,234", "int4"))
     assert parts.tags["script"] == 1
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from math import log10
 
@@ -25,18 +25,22 @@ class Axis:
     logarithmic: bool = False
 
 
-def axis(name: str, values: Sequence[object]) -> Axis:
-    """Return the axis of values that are numbers, words, or None where one is unknown."""
+def axis(name: str, values: Sequence[object], form: Callable[[float], str] = brief) -> Axis:
+    """Return the axis of values that are numbers, words, or None where one is unknown.
+
+    ``form``: writes a number beside its mark.
+    """
     known = [v for v in values if v is not None]
     if known and all(isinstance(v, int | float) and not isinstance(v, bool) for v in known):
-        return _numbers(name, [None if v is None else float(str(v)) for v in values])
+        numbers = [None if v is None else float(str(v)) for v in values]
+        return _numbers(name, numbers, form)
     words = sorted({str(v) for v in known})
     at = {w: k / max(1, len(words) - 1) if len(words) > 1 else 0.5 for k, w in enumerate(words)}
     marks = tuple((at[w], w) for w in (words if len(words) <= TICKS else (words[0], words[-1])))
     return Axis(name, tuple(None if v is None else at[str(v)] for v in values), marks)
 
 
-def _numbers(name: str, values: Sequence[float | None]) -> Axis:
+def _numbers(name: str, values: Sequence[float | None], form: Callable[[float], str]) -> Axis:
     known = [v for v in values if v is not None]
     low, high = min(known), max(known)
     log = low > 0 and high / low > WIDE_RANGE
@@ -47,5 +51,5 @@ def _numbers(name: str, values: Sequence[float | None]) -> Axis:
 
     middle = 10 ** ((a + b) / 2) if log else (a + b) / 2
     shown = [low] if low == high else [low, middle, high]
-    marks = tuple((place(v), brief(v)) for v in shown)
+    marks = tuple((place(v), form(v)) for v in shown)
     return Axis(name, tuple(None if v is None else place(v) for v in values), marks, log)

@@ -76,7 +76,7 @@ def brief(value: float, unit: str = "") -> str:
 
 def percent(share: float) -> str:
     """Return a share as a percentage."""
-    return f"{100 * share:.4g} %"
+    return f"{100 * share:.4g}\N{NO-BREAK SPACE}%"
 
 
 def short(text: str, most: int = MOST_LETTERS) -> str:

@@ -152,7 +152,7 @@ class SearchPage:
         return tuple(self._plane(a, b) for a, b in pairs[:PLANES])
 
     def _plane(self, a: str, b: str) -> Plane:
-        x, y = (axis(FIGURES[name], [t.figures[name] for t in self.measured]) for name in (b, a))
+        x, y = (self._axis(name) for name in (b, a))
         dots = [
             Dot(
                 t,
@@ -164,17 +164,18 @@ class SearchPage:
         ]
         return Plane(x, y, tuple(sorted(dots, key=lambda d: d.trial.front)))
 
+    def _axis(self, objective: str) -> Axis:
+        """The axis of an objective over all measured trials."""
+        values = [t.figures[objective] for t in self.measured]
+        return axis(FIGURES[objective], values, percent if objective == "accuracy" else brief)
+
     @cached_property
     def axes(self) -> tuple[Axis, ...]:
         """Parallel axes: the keys that vary, then the objectives."""
         of = self.measured
         varying = [k for k in self.keys if len({str(t.params.get(k)) for t in of}) > 1]
         keys = [axis(k, [t.params.get(k) for t in of]) for k in varying]
-        return (
-            (*keys, *(axis(FIGURES[o], [t.figures[o] for t in of]) for o in self.objectives))
-            if of
-            else ()
-        )
+        return (*keys, *map(self._axis, self.objectives)) if of else ()
 
     @property
     def step(self) -> int:

@@ -8,9 +8,13 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from ..errors import StorageError
 from ..storage import read_json
+
+if TYPE_CHECKING:
+    from optuna.trial import FrozenTrial
 
 FIGURES = ("lcs", "ramb18", "dsp", "fps", "latency_ns", "energy_nj")
 """Figures of a point in ``front.json`` besides its accuracies."""
@@ -59,14 +63,15 @@ def read(folder: Path) -> History:
             raise ValueError
         counts = [int(front[key]) for key in ("trials", "finished", "failed", "pruned")]
         reasons = {str(k): int(v) for k, v in front["reasons"].items()}
-        known = _stored(folder, str(front["name"]), set(points))
-        trials = known or tuple(_of_point(p, folder) for p in points.values())
+        best = {n: _of_point(p, folder) for n, p in points.items()}
+        known = _stored(folder, str(front["name"]), best)
+        trials = known or tuple(best.values())
     except (AttributeError, KeyError, TypeError, ValueError) as error:
         raise StorageError(f"{file} is not the front of a search, or was changed") from error
     return History(str(front["name"]), objectives, *counts, reasons, trials, known is not None)
 
 
-def _stored(folder: Path, name: str, front: set[int]) -> tuple[Trial, ...] | None:
+def _stored(folder: Path, name: str, front: Mapping[int, Trial]) -> tuple[Trial, ...] | None:
     """Return the trials of the storage in the folder; None if there is none."""
     file = folder / "search.db"
     if not file.is_file():
@@ -82,18 +87,21 @@ def _stored(folder: Path, name: str, front: set[int]) -> tuple[Trial, ...] | Non
         raise StorageError(f"{file} holds no search named {name!r}") from error
     except (RuntimeError, SQLAlchemyError, optuna.exceptions.StorageInternalError) as error:
         raise StorageError(f"{file} is not a search of this version of optuna") from error
-    kept = {t.number: t.user_attrs.get("ended", {}) for t in found}  # see `storage.Ended`
-    return tuple(
-        Trial(
-            t.number,
-            t.state.name.lower(),
-            dict(t.params),
-            _numbers(kept[t.number].get("figures", {})),
-            str(kept[t.number].get("reason") or ""),
-            t.number in front,
-            *_files(folder, t.number),
-        )
-        for t in found
+    return tuple(_of_stored(t, front.get(t.number), folder) for t in found)
+
+
+def _of_stored(stored: FrozenTrial, point: Trial | None, folder: Path) -> Trial:
+    """Return a trial as the storage has it; where it lacks figures, those of the front."""
+    ended = stored.user_attrs.get("ended", {})  # see `storage.Ended`
+    figures = _numbers(ended.get("figures", {}))
+    return Trial(
+        stored.number,
+        stored.state.name.lower(),
+        dict(stored.params),
+        figures or (point.figures if point is not None else {}),
+        str(ended.get("reason") or ""),
+        point is not None,
+        *_files(folder, stored.number),
     )
 
 
