@@ -5,7 +5,9 @@
 Each network is folded as `compile` does it without further options, or unrolled. ``lcs`` and
 ``ramb18``: LUTs and halves of block memories, of the whole network with its FIFOs, by the resource
 model, or with ``--yosys`` by synthesis; ``cycles``: a frame. ``reached``: ``(dense - compressed) /
-(dense - narrow)`` of the LUTs, 1 where the compressed network costs what the narrow one does.
+(dense - narrow)`` of the LUTs, 1 where the compressed network costs what the narrow one does; of
+single weights that are pruned, the share of the LUTs that is saved over that of the weights.
+What is unrolled is folded for a larger part than the one that is assumed.
 """
 
 from __future__ import annotations
@@ -21,21 +23,22 @@ from bitrill.resources.estimate import Resources, network_resources
 from bitrill.timing.predict import predict
 from common import ROOT, table
 from compressed_networks import CASES as CHANNELS
-from compressed_networks import Case, Form
+from compressed_networks import Case
 from compressed_zeros import ZEROS
 
 STYLES = ("folded", "unrolled")
-FORMS: tuple[Form, ...] = ("dense", "compressed", "narrow")
+LARGE = "xcu250"
+"""A part that holds what is unrolled."""
 CASES = CHANNELS + ZEROS
-COLUMNS = ("network", "style", *FORMS, "reached", "ramb18", "cycles")
+COLUMNS = ("network", "style", "dense", "compressed", "narrow", "reached", "ramb18", "cycles")
 
 
 def folded(graph: Graph, style: str) -> Graph:
     """Return an IMPORTED graph folded by default, for the part that is assumed."""
-    part = part_of(DEFAULT_PART)
-    integer = integers(graph)
     if style == "unrolled":
-        return fold(integer, style="unrolled", part=part)
+        integer = integers(graph, style="unrolled")
+        return fold(integer, style="unrolled", part=part_of(LARGE))
+    part, integer = part_of(DEFAULT_PART), integers(graph)
     return fold_for(integer, ASSUMED_MHZ, usual_goals(integer, part))[0]
 
 
@@ -55,7 +58,7 @@ def measure(case: Case, style: str, yosys: bool) -> dict[str, object]:
     lcs: list[int] = []
     ramb18: list[int] = []
     cycles: list[str] = []
-    for form in FORMS:
+    for form in case.forms:
         graph = folded(case.build(form), style)
         a, b = used(
             graph, ROOT / "build" / "bench" / "compressed" / case.name / style / form, yosys
@@ -63,9 +66,11 @@ def measure(case: Case, style: str, yosys: bool) -> dict[str, object]:
         lcs.append(a)
         ramb18.append(b)
         cycles.append(str(predict(graph).ii))
-    dense, compressed, narrow = lcs
-    reached = f"{(dense - compressed) / (dense - narrow):.2f}" if dense != narrow else "-"
-    row = (case.name, style, *lcs, reached, " ".join(map(str, ramb18)), " ".join(cycles))
+    dense, compressed, *narrow = lcs
+    least = narrow[0] if narrow else (1 - case.pruned) * dense
+    reached = f"{(dense - compressed) / (dense - least):.2f}" if dense != least else "-"
+    shown = (dense, compressed, *(narrow or ("-",)))
+    row = (case.name, style, *shown, reached, " ".join(map(str, ramb18)), " ".join(cycles))
     return dict(zip(COLUMNS, row, strict=True))
 
 

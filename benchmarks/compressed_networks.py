@@ -22,10 +22,19 @@ INT4, UINT4 = IntType(-7, 7), IntType(0, 15)
 
 @dataclass(frozen=True)
 class Case:
-    """``build(form)`` gives the network in a form."""
+    """``build(form)`` gives the network in a form.
+
+    ``pruned``: share of its weights that compression takes one by one; there is no narrow form.
+    """
 
     name: str
     build: Callable[[Form], Graph]
+    pruned: float = 0.0
+
+    @property
+    def forms(self) -> tuple[Form, ...]:
+        """The forms that there are."""
+        return ("dense", "compressed") if self.pruned else ("dense", "compressed", "narrow")
 
 
 class Network:

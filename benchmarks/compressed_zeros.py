@@ -50,6 +50,16 @@ def two_of_four(rows: int) -> Mask:
     return mask
 
 
+def elements(share: float) -> Mask:
+    """Prune so many of the weights, anywhere."""
+
+    def mask(rng: np.random.Generator, n_rows: int, n_cols: int) -> np.ndarray:
+        rank = np.argsort(rng.random(n_rows * n_cols)).reshape(n_rows, n_cols)
+        return rank >= share * rank.size
+
+    return mask
+
+
 def everything(channels: int) -> np.ndarray:
     """Keep all channels."""
     return np.ones(channels, bool)
@@ -72,6 +82,12 @@ def dense(mask: Mask, form: Form) -> Graph:
     return n.graph(n.linear(n.act(masked(n, "input", 64, mask)), 10))
 
 
+def pruned(share: float, form: Form) -> Graph:
+    """Build a network 64-64-10 with single weights of both layers pruned."""
+    n = Network(form, (64,), everything)
+    return n.graph(masked(n, n.act(masked(n, "input", 64, elements(share))), 10, elements(share)))
+
+
 def conv(mask: Mask, form: Form) -> Graph:
     """Build a convolution of 2x2 from 16 to 32 channels on 8x8 pixels, and one of 1x1 to 10."""
     n = Network(form, (8, 8, 8 if form == "narrow" else 16), everything)
@@ -85,5 +101,7 @@ ZEROS = (
     Case("two-of-four-rows", lambda form: dense(two_of_four(1), form)),
     Case("conv-kernels", lambda form: conv(blocks(2, 8, 4), form)),
     Case("conv-shapes", lambda form: conv(shapes(8), form)),
+    Case("elements-half", lambda form: pruned(0.5, form), 0.5),
+    Case("elements-90", lambda form: pruned(0.9, form), 0.9),
 )
 """What is measured, in the order of the table."""

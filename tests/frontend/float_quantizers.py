@@ -81,6 +81,19 @@ def l1_matmul(x: Num, w: Num) -> Num:
     return rounded(-total, far.e.sum(-2) + len(w.v) * U * total)
 
 
+def l1_conv(x: Num, w: Num) -> Num:
+    """`l1_matmul` of each window of ``x [N, C, H, W]``."""
+    kernel = w.v.shape[2:]
+
+    def windows(a: np.ndarray) -> np.ndarray:
+        seen = np.lib.stride_tricks.sliding_window_view(a, kernel, (2, 3))
+        return np.moveaxis(seen, 1, 3).reshape(len(a), *seen.shape[2:4], -1)
+
+    flat = Num(w.v.reshape(len(w.v), -1).T, w.e.reshape(len(w.v), -1).T)
+    y = l1_matmul(Num(windows(x.v), windows(x.e)), flat)
+    return Num(np.moveaxis(y.v, -1, 1), np.moveaxis(y.e, -1, 1))
+
+
 def lut_layer(x: Num, wires: Any, powers: Num, starts: Num, tables: Num) -> Num:
     """Entries of tables, at addresses that must be whole numbers."""
     places = (x.v[:, np.int64(_plain(wires))] * powers.v).sum(-1) + starts.v
@@ -119,6 +132,8 @@ def quantizer_step(op: str, a: list[Any], attrs: dict[str, Any]) -> Num | None:
         return lut_layer(a[0], a[1], a[2], a[3], a[4])
     if op == "Thermometer":
         return thermometer(a[0], a[1], a[2])
+    if op == "L1Conv":
+        return l1_conv(*a)
     if op == "L1MatMul":
         return l1_matmul(*a)
     if op == "Trunc":

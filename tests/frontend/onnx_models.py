@@ -12,6 +12,7 @@ from bitrill.frontend import load_model
 from bitrill.frontend.reader.functions import (
     DOMAIN,
     int_softmax_function,
+    l1_conv_function,
     l1_matmul_function,
     log_quant_function,
     lut_layer_function,
@@ -78,6 +79,10 @@ class Net:
         """An ``L1MatMul`` whose weights have the given quantizer."""
         w = self.node("Transpose", self.weights(rows, cols, seed=seed, **quant), perm=[1, 0])
         return self.node("L1MatMul", x, w, domain=DOMAIN)
+
+    def window_distances(self, x: str, *shape: int, seed: int = 0, **quant: Any) -> str:
+        """An ``L1Conv`` whose weights ``[O, C, kh, kw]`` have the given quantizer."""
+        return self.node("L1Conv", x, self.kernel(*shape, seed=seed, **quant), domain=DOMAIN)
 
     def lut_layer(self, x: str, wires: Any, tables: Any, base: int = 2) -> str:
         """A ``LutLayer`` whose inputs are whole numbers ``0 .. base - 1``."""
@@ -153,7 +158,12 @@ class Net:
         if any(n.domain == DOMAIN for n in self.nodes):
             imports.append(helper.make_opsetid(DOMAIN, 1))
             functions = [l1_matmul_function(), log_quant_function()]
-        for function in (lut_layer_function(), thermometer_function(), int_softmax_function()):
+        for function in (
+            l1_conv_function(),
+            lut_layer_function(),
+            thermometer_function(),
+            int_softmax_function(),
+        ):
             if any(n.op_type == function.name for n in self.nodes):
                 functions.append(function)
         return helper.make_model(

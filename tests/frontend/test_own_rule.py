@@ -149,8 +149,8 @@ def test_a_function_that_no_rule_accepts_is_refused(tmp_path: Path) -> None:
     with pytest.raises(
         UnsupportedError,
         match=r"function 'Other' of domain 'tests.example' is not accepted; only IntSoftmax,"
-        r" L1MatMul, LogQuant, LutLayer and Thermometer of domain bitrill, Absolute of domain"
-        r" tests.example are",
+        r" L1Conv, L1MatMul, LogQuant, LutLayer and Thermometer of domain bitrill, Absolute of"
+        r" domain tests.example are",
     ):
         imported(model(other), tmp_path)
 

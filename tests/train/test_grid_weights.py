@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 import torch
-from bitrill.train.adder import STEP, L1MatMul
+from bitrill.train.adder import STEP, L1Conv, L1MatMul
 from bitrill.train.grid_weights import (
     BYTE,
     CodebookQuant,
@@ -135,3 +137,24 @@ def test_logarithmic_activations_take_the_nearest_power():
     x = torch.tensor([-0.1, 0.0, 0.3, 2.0, 2.1], requires_grad=True)
     act(x).sum().backward()
     assert x.grad.tolist() == [0, 1, 1, 1, 0]
+
+
+def test_windows_of_distances_are_the_dense_layer_at_each_place():
+    """One window: the whole image; several: each place, and gradients add up where they overlap."""
+    x = drawn(4, 2 * 3 * 3).reshape(4, 2, 3, 3).requires_grad_()
+    w = drawn(5, 2 * 3 * 3, seed=1).reshape(5, 2, 3, 3).requires_grad_()
+    y: Any = L1Conv.apply(x, w)
+    flat: Any = L1MatMul.apply(x.detach().flatten(1), w.detach().flatten(1))
+    assert torch.equal(y[:, :, 0, 0], flat)
+    small = w.detach()[:, :, :2, :1].clone().requires_grad_()
+    y = L1Conv.apply(x, small)
+    assert y.shape == (4, 5, 2, 3)
+    for i in range(2):
+        for j in range(3):
+            part = x.detach()[:, :, i : i + 2, j : j + 1].flatten(1)
+            assert torch.allclose(y[:, :, i, j], L1MatMul.apply(part, small.detach().flatten(1)))  # pyright: ignore
+    y.sum().backward()
+    apart = [small.detach()[:, :, d, 0][:, None] - x.detach()[:, :, 1, 1] for d in (0, 1)]
+    wanted = sum(a.clamp(-1, 1).sum(0) for a in apart)
+    assert torch.allclose(x.grad[:, :, 1, 1], wanted, atol=1e-5)  # pyright: ignore
+    assert abs(float(small.grad.norm()) - STEP * small.numel() ** 0.5) < 1e-5

@@ -32,7 +32,10 @@ BAD: list[tuple[dict[str, Any], str]] = [
     ({"acts": 3}, "acts must be one of 1, 2, 4, 8, log3, not 3"),
     ({"acts": True}, "acts must be one of 1, 2, 4, 8, log3, not True"),
     ({"acts": "log4"}, "acts must be one of 1, 2, 4, 8, log3, not 'log4'"),
-    ({"recipe": "cnv", "weights": "adder"}, "weights must not be adder for cnv: dense layers only"),
+    (
+        {"recipe": "resnet8", "weights": "adder"},
+        "weights must not be adder for resnet8: dense layers, lenet and cnv only",
+    ),
     ({"recipe": "lenet", "acts": "log3"}, "acts must not be log3 for lenet: dense layers only"),
     (
         {"weights": "adder", "acts": "log3"},
@@ -74,7 +77,7 @@ def test_all_reasons_come_at_once():
     assert len(caught.value.details["faults"]) == 3
     want = "weights must not be .*; acts must not be .*; acts must not be .*; prune must be "
     with pytest.raises(SpecError, match=want) as caught:
-        train("lenet", weights="adder", acts="log3", prune=2)
+        train("resnet8", weights="adder", acts="log3", prune=2)
     assert len(caught.value.details["faults"]) == 4
 
 

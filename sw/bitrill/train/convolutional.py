@@ -13,6 +13,7 @@ import torch
 from torch import Tensor, nn
 
 from . import brevitas_quantizers, datasets
+from .adder import AdderConv2d, AdderLinear
 from .recipes import Options
 
 INPUT_BITS = 8
@@ -37,11 +38,13 @@ class Blocks:
         layer, norm = (
             (qnn.QuantConv1d, nn.BatchNorm1d) if rank == 1 else (qnn.QuantConv2d, nn.BatchNorm2d)
         )
+        layer = AdderConv2d if self.options.distances else layer
         convolution: Any = layer(n_in, n_out, kernel, bias=False, **given, **self.arguments)
         return [convolution, norm(n_out), self.act()]
 
     def linear(self, n_in: int, n_out: int) -> nn.Module:
-        return qnn.QuantLinear(n_in, n_out, bias=False, **self.arguments)
+        kind = AdderLinear if self.options.distances else qnn.QuantLinear
+        return kind(n_in, n_out, bias=False, **self.arguments)
 
     def dense(self, n_in: int, n_out: int) -> list[nn.Module]:
         return [self.linear(n_in, n_out), nn.BatchNorm1d(n_out), self.act()]
@@ -185,4 +188,5 @@ def layers(options: Options, arguments: dict[str, Any], tail: nn.Module) -> list
     blocks = Blocks(options, arguments)
     _, side, _ = datasets.shape(options.dataset)
     made = _BUILDERS[options.recipe](blocks, side, options.channels, tail)
-    return [blocks.act(INPUT_BITS), *made]
+    bits = options.n_acts if options.distances else INPUT_BITS  # distances need one scale
+    return [blocks.act(bits), *made]

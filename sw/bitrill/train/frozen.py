@@ -18,7 +18,7 @@ from torch.nn.modules.conv import _ConvNd
 
 from ..errors import SpecError
 from . import brevitas_quantizers
-from .adder import AdderLinear
+from .adder import AdderConv2d, AdderLinear
 
 
 class _Frozen(nn.Module):
@@ -84,7 +84,9 @@ def check_quantized(module: nn.Module) -> None:
             f"every layer must have a quantizer of its weights, but {', '.join(plain)} has none;"
             " use Brevitas' QuantLinear, QuantConv2d and the like"
         )
-    if not any(isinstance(part, QuantWeightMixin | AdderLinear) for part in module.modules()):
+    if not any(
+        isinstance(part, QuantWeightMixin | AdderLinear | AdderConv2d) for part in module.modules()
+    ):
         raise SpecError("the module must have a quantized layer, and has none")
 
 

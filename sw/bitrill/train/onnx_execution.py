@@ -17,7 +17,12 @@ import onnxruntime
 from onnx import numpy_helper
 
 from ..errors import BitrillError, SpecError, UnsupportedError
-from ..frontend.reader.functions import DOMAIN, l1_matmul_function, log_quant_function
+from ..frontend.reader.functions import (
+    DOMAIN,
+    l1_conv_function,
+    l1_matmul_function,
+    log_quant_function,
+)
 from ..real import ROUNDING_NAMES
 from ..storage import read_bytes
 from .bounds import Value
@@ -28,7 +33,11 @@ from .scalars import Index, Scalars, attributes
 _QUANTIZERS = ("Quant", "IntQuant", "BipolarQuant", "LogQuant")
 _DOMAINS = ("onnx.brevitas", "qonnx.custom_op.general", "finn.custom_op.general")
 _NEWEST_IR = 10
-_SPECIFIED = {"L1MatMul": l1_matmul_function, "LogQuant": log_quant_function}
+_SPECIFIED = {
+    "L1MatMul": l1_matmul_function,
+    "L1Conv": l1_conv_function,
+    "LogQuant": log_quant_function,
+}
 
 
 @dataclass(frozen=True)

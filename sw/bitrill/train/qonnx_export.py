@@ -22,9 +22,15 @@ from brevitas.proxy.runtime_quant import ActQuantProxyFromInjectorBase
 from torch import Tensor, nn
 
 from ..errors import MismatchError, SpecError, ToolError, UnsupportedError
-from ..frontend.reader.functions import DOMAIN, VERSION, l1_matmul_function, log_quant_function
+from ..frontend.reader.functions import (
+    DOMAIN,
+    VERSION,
+    l1_conv_function,
+    l1_matmul_function,
+    log_quant_function,
+)
 from ..storage import write_bytes
-from .adder import AdderLinear
+from .adder import AdderConv2d, AdderLinear
 from .frozen import check_quantized, freeze_weights, one_bit_integers
 from .logquant import LogActivation
 from .onnx_execution import QonnxNetwork
@@ -202,6 +208,7 @@ def _functions(module: nn.Module) -> dict[str, Callable[[int], onnx.FunctionProt
     """Return the makers of the local functions that a module's export calls, by name."""
     kinds = {
         "L1MatMul": (AdderLinear, l1_matmul_function),
+        "L1Conv": (AdderConv2d, l1_conv_function),
         "LogQuant": (LogActivation, log_quant_function),
     }
     parts = list(module.modules())

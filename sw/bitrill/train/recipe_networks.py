@@ -82,7 +82,7 @@ def build(options: Options) -> nn.Sequential:
     """
     normalize = Normalize(*options.normalization)
     if options.recipe in CHANNELS:
-        arguments = weight_arguments(options.weights or "binary")
+        arguments = weight_arguments(_weights(options))
         network = nn.Sequential(normalize, *convolutional.layers(options, arguments, TensorNorm()))
     else:
         network = nn.Sequential(nn.Flatten(), normalize, *_dense(options))
@@ -92,11 +92,21 @@ def build(options: Options) -> nn.Sequential:
     return network
 
 
+def _weights(options: Options) -> str:
+    """Return the word of the quantizer of weights.
+
+    Those of distances share the inputs' scale, and have at least 2 bits, so that 0 is one.
+    """
+    if options.distances:
+        return f"int{max(options.n_acts, 2)}"
+    return options.weights or "binary"
+
+
 def _dense(options: Options) -> list[nn.Module]:
     """Make the layers of a dense recipe, those after `Normalize`."""
 
     def linear(n_in: int, n_out: int) -> nn.Module:
-        kind = AdderLinear if options.weights == "adder" else qnn.QuantLinear
+        kind = AdderLinear if options.distances else qnn.QuantLinear
         return kind(n_in, n_out, bias=False, **arguments)
 
     def integers(bits: int) -> nn.Module:
@@ -105,10 +115,7 @@ def _dense(options: Options) -> list[nn.Module]:
     def activation() -> nn.Module:
         return LogActivation(options.n_acts) if options.logarithmic else integers(options.n_acts)
 
-    weights = options.weights or "binary"
-    if weights == "adder":  # weights share the inputs' scale; at least 2 bits, so that 0 is one
-        weights = f"int{max(options.n_acts, 2)}"
-    arguments = weight_arguments(weights)
+    arguments = weight_arguments(_weights(options))
     bits = INPUT_BITS if options.logarithmic else options.n_acts
     channels, height, width = datasets.shape(options.dataset)
     n = channels * height * width

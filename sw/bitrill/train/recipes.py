@@ -17,6 +17,9 @@ CHANNELS = {"lenet": 6, "cnv": 64, "resnet8": 16, "mobilenet": 8, "unet-tiny": 8
 DATASETS = ("digits", "mnist", "fashion", "cifar10")
 """Names of the data sets; see `datasets`."""
 
+PLAIN = ("lenet", "cnv")
+"""Convolutional recipes whose layers follow one another, with stride 1."""
+
 RECIPES = (*WIDTHS, *CHANNELS)
 """Names of all recipes."""
 
@@ -74,7 +77,7 @@ class Options:
     - ``weights``: ``binary``, ``ternary``, ``int4``, ``int8``; ``pot``, ``pot2``, ``pot3``: sums of
       one to three powers of two; ``codebook2`` .. ``codebook16``: 2 to 16 shared values; ``ttq``:
       ternary with two scales; ``fgq``: ternary with a scale for each 16 inputs (`grid_weights` has
-      these); ``adder``: distances instead of products, for dense recipes (`adder`).
+      these); ``adder``: distances instead of products, for dense recipes, lenet and cnv (`adder`).
     - ``acts``: bits of an activation (1, 2, 4, 8), or ``log3``: 0 and powers of two, for dense
       recipes (`logquant`). The input has the same number of bits; in convolutional recipes and with
       ``log3`` it has 8.
@@ -150,12 +153,13 @@ class Options:
         """List the faults of codings that the recipe does not have, and of pruning."""
         faults: list[str] = []
         if self.recipe in tuple(CHANNELS):
-            for name, value in (("weights", "adder"), ("acts", LOG)):
-                if getattr(self, name) == value:
-                    faults.append(
-                        f"{name} must not be {value} for {self.recipe}: dense layers only"
-                    )
-        if self.weights == "adder" and self.acts == LOG:
+            if self.distances and self.recipe not in PLAIN:
+                faults.append(
+                    f"weights must not be adder for {self.recipe}: dense layers, lenet and cnv only"
+                )
+            if self.acts == LOG:
+                faults.append(f"acts must not be {LOG} for {self.recipe}: dense layers only")
+        if self.distances and self.acts == LOG:
             faults.append(f"acts must not be {LOG} with adder, whose weights share a linear scale")
         if self.prune is None:
             return faults
@@ -172,6 +176,11 @@ class Options:
     def logarithmic(self) -> bool:
         """Whether activations are powers of two."""
         return self.acts == LOG
+
+    @property
+    def distances(self) -> bool:
+        """Whether layers compute distances instead of products."""
+        return self.weights == "adder"
 
     @property
     def channels(self) -> int:

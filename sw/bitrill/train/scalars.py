@@ -129,6 +129,20 @@ def _l1_matmul(s: Scalars, node: onnx.NodeProto, index: Index) -> Value:
     return -dot((), addends=map(abs, differences))
 
 
+def _l1_conv(s: Scalars, node: onnx.NodeProto, index: Index) -> Value:
+    """Rule of ``-sum |x - w|`` over a window."""
+    x, w = node.input[:2]
+    batch, channel, *place = index
+    _, depth, *kernel = s.shape(w)
+    taps = list(_windows({}, tuple(kernel), s.shape(x)[2:], tuple(place)))
+    differences = (
+        s(x, (batch, c, *position)) - s(w, (channel, c, *tap))
+        for c in range(depth)
+        for tap, position in taps
+    )
+    return -dot((), addends=map(abs, differences))
+
+
 def _gemm(s: Scalars, node: onnx.NodeProto, index: Index) -> Value:
     given = attributes(node)
     a, b = node.input[:2]
@@ -280,6 +294,7 @@ _RULES: dict[str, _Rule] = {
     "Concat": _concat,
     "MatMul": _matmul,
     "L1MatMul": _l1_matmul,
+    "L1Conv": _l1_conv,
     "Gemm": _gemm,
     "Conv": _conv,
     "MaxPool": _max_pool,

@@ -180,5 +180,10 @@ def l1_matmul(opset: int) -> Iterable[Case]:
     yield node("L1MatMul", X, ints(6, 4), domain=DOMAIN)
 
 
+def l1_conv(opset: int) -> Iterable[Case]:
+    for shape in ((3, 4, 1, 1), (2, 4, 3, 2), (1, 4, 5, 6)):
+        yield node("L1Conv", X, ints(*shape), shape=IMAGE, domain=DOMAIN)
+
+
 def max_pool_last(opset: int) -> Iterable[Case]:
     return pool("MaxPool", CHANNELS_LAST)(opset)

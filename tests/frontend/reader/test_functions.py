@@ -13,6 +13,7 @@ import pytest
 from bitrill.errors import UnsupportedError
 from bitrill.frontend.reader.functions import (
     DOMAIN,
+    L1_CONV,
     L1_MATMUL,
     LOG_QUANT,
     OPSETS,
@@ -90,7 +91,7 @@ def test_the_page_has_the_bodies() -> None:
             "  ", " "
         )
 
-    for body in (L1_MATMUL, LOG_QUANT):
+    for body in (L1_MATMUL, L1_CONV, LOG_QUANT):
         table = "\n".join(row(body, k) for k in range(len(body.nodes)))
         assert table in page
 
@@ -361,7 +362,7 @@ DAMAGED: dict[str, tuple[Change, str]] = {
     "no opset": (lambda m: log(m).ClearField("opset_import"), "opset 13 to 20"),
     "an overload": (
         lambda m: set_(log(m), overload="x"),
-        "function 'LogQuant' of domain 'bitrill' is not accepted; only IntSoftmax, L1MatMul,",
+        "function 'LogQuant' of domain 'bitrill' is not accepted; only IntSoftmax, L1Conv,",
     ),
     "another function": (
         lambda m: m.functions.add(name="Q", domain="qonnx.custom_op.general"),

@@ -166,7 +166,7 @@ CASES: dict[str, tuple[Change, str]] = {
     ),
     "functions": (
         lambda m: m.functions.add(name="f"),
-        "function 'f' of domain '' is not accepted; only IntSoftmax, L1MatMul, LogQuant",
+        "function 'f' of domain '' is not accepted; only IntSoftmax, L1Conv, L1MatMul, LogQuant",
     ),
     "sparse": (lambda m: m.graph.sparse_initializer.add(), "sparse initializers are not accepted"),
     "no ir version": (

@@ -111,6 +111,35 @@ L1_MATMUL = Body(
     ),
 )
 
+L1_CONV = Body(
+    "L1Conv",
+    ("X", "W"),
+    (),
+    (
+        BodyNode("shape", "Shape", ("W",)),
+        constant("zero", (0,)),
+        constant("one", (1,)),
+        constant("two", (2,)),
+        constant("inner", (1, 2, 3)),
+        BodyNode("filters", "Gather", ("shape", "zero")),
+        BodyNode("window", "Gather", ("shape", "inner")),
+        BodyNode("taps", "ReduceProd", ("window",)),
+        BodyNode("square", "Concat", ("taps", "taps"), ("axis", 0)),
+        BodyNode("zeros", "ConstantOfShape", ("square",)),
+        BodyNode("unit", "EyeLike", ("zeros",)),
+        BodyNode("each", "Concat", ("taps", "window"), ("axis", 0)),
+        BodyNode("kernels", "Reshape", ("unit", "each")),
+        BodyNode("windows", "Conv", ("X", "kernels")),
+        BodyNode("column", "Unsqueeze", ("windows", "one")),
+        BodyNode("flat", "Concat", ("filters", "taps", "one", "one"), ("axis", 0)),
+        BodyNode("weights", "Reshape", ("W", "flat")),
+        BodyNode("difference", "Sub", ("column", "weights")),
+        BodyNode("distance", "Abs", ("difference",)),
+        BodyNode("sums", "ReduceSum", ("distance", "two"), ("keepdims", 0)),
+        BodyNode("Y", "Neg", ("sums",)),
+    ),
+)
+
 LOG_QUANT = Body(
     "LogQuant",
     ("X", "scale"),
@@ -203,6 +232,11 @@ INT_SOFTMAX = Body(
 def l1_matmul_function(opset: int = OPSETS[0]) -> FunctionProto:
     """Return ``L1MatMul(X, W)`` for a model file."""
     return L1_MATMUL.proto(opset)
+
+
+def l1_conv_function(opset: int = OPSETS[0]) -> FunctionProto:
+    """Return ``L1Conv(X, W)`` for a model file."""
+    return L1_CONV.proto(opset)
 
 
 def log_quant_function(opset: int = OPSETS[0]) -> FunctionProto:

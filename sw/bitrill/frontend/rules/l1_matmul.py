@@ -1,17 +1,19 @@
-"""Rule for L1MatMul, a function of domain ``bitrill``: sums of distances, on one common grid."""
+"""Rules for L1MatMul and L1Conv of domain ``bitrill``: sums of distances, on one common grid."""
 
 from fractions import Fraction
 from math import lcm
+from typing import NamedTuple
 
 import numpy as np
 
 from ...exact import Real, sign
 from ...ir import BIPOLAR, IntType
+from ...ops import Window
 from ...ops.l1matvec import WEIGHT_BITS, X_BITS, L1MatVec
 from ...real import Affine, compact
-from ..reader.functions import DOMAIN, L1_MATMUL
+from ..reader.functions import DOMAIN, L1_CONV, L1_MATMUL
 from ..symbolic import Call, Data, Known, Quantized, RefusedError, brief, multiplied
-from .matmul import product, vector_and_matrix
+from .matmul import product, quantized, vector_and_matrix
 from .table import rule
 
 
@@ -19,41 +21,87 @@ from .table import rule
 def l1_matmul(call: Call) -> Known:
     """``-sum_j |x[j] - w[j, r]|``; docs/format.md specifies it."""
     x, meaning, weights = vector_and_matrix(call, call.value(1), -1)
+    _check_grid(x, meaning)
+    if len(weights.integers) != x.size:
+        raise RefusedError(f"its weights must take {x.size} features, not {len(weights.integers)}")
+    step, factor, w = _common(weights, meaning.scale[0], meaning.offset[0])
+    columns = np.empty((w.shape[1], w.shape[0]), np.int64)
+    columns[:, x.stream] = w.T
+    return _distances(call, x.edge, weights, meaning.scale[0], _Grid(step, factor, columns), True)
+
+
+@rule("L1Conv", domain=DOMAIN, inputs=2, layout="spatial", body=L1_CONV)
+def l1_conv(call: Call) -> Known:
+    """``-sum |x - w|`` over each window, stride 1, no padding; docs/format.md specifies it."""
+    x, meaning = call.integers_of(0, image=True)
+    weights = quantized(call.value(1), 0)
+    _check_grid(x, meaning)
+    shape, image = weights.integers.shape, x.frame[:-1]
+    if len(image) != 2 or len(shape) != 4 or shape[1] != x.channels:
+        raise RefusedError(
+            f"its data must have two spatial axes, and its weights be [outputs, {x.channels},"
+            f" height, width], not {list(shape)}"
+        )
+    kernel = shape[2:]
+    if any(k > n for k, n in zip(kernel, image, strict=True)):
+        raise RefusedError(
+            f"its kernel must span at most its input, {list(image)}, not {list(kernel)}"
+        )
+    step, factor, w = _common(weights, meaning.scale[0], meaning.offset[0])
+    edge = x.edge
+    if {*kernel} != {1}:
+        edge = call.emit(Window, edge, part=True, kernel=kernel, stride=(1, 1)).name
+    rows = np.moveaxis(w.reshape(*shape[:2], -1), 1, 2).reshape(shape[0], -1)
+    return _distances(call, edge, weights, meaning.scale[0], _Grid(step, factor, rows), False)
+
+
+class _Grid(NamedTuple):
+    """A step u, integers a and v, ``[rows, columns]``: data - weights are ``u * (a * x - v)``."""
+
+    step: Real
+    factor: int
+    weights: np.ndarray
+
+
+def _check_grid(x: Data, meaning: Affine) -> None:
+    """Refuse data without one scale and zero point, or of too many bits."""
     if len(meaning.scale) != 1:
         raise RefusedError("its data must have one scale for all channels, not one for each")
     if not sign(meaning.scale[0]):
         raise RefusedError("its data must not be scaled by zero")
     if len(meaning.offset) != 1:
         raise RefusedError("its data must have one zero point for all channels")
-    if len(weights.integers) != x.size:
-        raise RefusedError(f"its weights must take {x.size} features, not {len(weights.integers)}")
     if x.type is not None and x.type.bits > X_BITS:
         raise RefusedError(f"its data must have at most {X_BITS} bits, not {x.type.bits}")
-    step, factor, w = _common(weights, meaning.scale[0], meaning.offset[0])
-    columns = np.empty((w.shape[1], w.shape[0]), np.int64)
-    columns[:, x.stream] = w.T
-    if x.type == BIPOLAR:
-        return _signs(call, x, step, abs(factor), columns * sign(Fraction(factor)))
-    edge, builder = x.edge, call.builder
+
+
+def _distances(
+    call: Call, edge: str, weights: Quantized, scale: Real, grid: _Grid, flat: bool
+) -> Data:
+    """Append the distances of an edge's vectors; ``flat``: of all its elements as one vector."""
+    builder, (step, factor, rows) = call.builder, grid
+    if builder.edges[edge].type == BIPOLAR:
+        return _signs(call, edge, _Grid(step, abs(factor), rows * sign(Fraction(factor))), flat)
     if factor != 1 or not builder.edges[edge].type.coding.binary:
         edge = multiplied(builder, edge, [factor], call.node)
     if builder.edges[edge].type.bits > X_BITS:
-        raise _apart(weights, meaning.scale[0])
-    node = call.emit(L1MatVec, edge, weights=columns)
-    out = Data(node.name, node.y.type, (len(columns),), node.y.shape)
-    return call.then(out, Affine((step,)))
+        raise _apart(weights, scale)
+    node = call.emit(L1MatVec, edge, weights=rows)
+    shape = (len(rows),) if flat else (len(rows), *node.y.shape[:-1])
+    return call.then(Data(node.name, node.y.type, shape, node.y.shape), Affine((step,)))
 
 
-def _signs(call: Call, x: Data, step: Real, size: int, w: np.ndarray) -> Data:
+def _signs(call: Call, edge: str, grid: _Grid, flat: bool) -> Data:
     """Append distances of bipolar data b as products: ``|b * size - w| = size - b * w``.
 
     That holds for w within ``+-size``; the part of w outside adds a constant to its row.
     """
+    step, size, w = grid
     near = np.clip(w, -size, size)
     types = IntType.for_range(lo=int(near.min()), hi=int(near.max()))
     signs = BIPOLAR if (np.abs(near) == 1).all() else types
     matrix = Quantized(near, np.full((1, 1), Fraction(1), object), signs)
-    out = product(call, x.edge, matrix, Affine(), shape=(len(w),))
+    out = product(call, edge, matrix, Affine(), shape=(len(w),) if flat else ())
     constant = size * w.shape[1] + np.abs(w - near).sum(1)
     return call.then(out, Affine((step,), compact([-step * int(n) for n in constant])))
 
