@@ -34,7 +34,8 @@ class L1MatMul(torch.autograd.Function):
     @staticmethod
     def symbolic(g: Any, x: Any, w: Any) -> Any:
         y = g.op(f"{DOMAIN}::L1MatMul", x, g.op("Transpose", w, perm_i=[1, 0]))
-        y.setType(x.type().with_sizes([x.type().sizes()[0], w.type().sizes()[0]]))
+        sizes = x.type().varyingSizes() or [None]
+        y.setType(x.type().with_sizes([sizes[0], w.type().sizes()[0]]))
         return y
 
 
@@ -45,7 +46,7 @@ class L1Conv(torch.autograd.Function):
     """
 
     @staticmethod
-    def forward(ctx: Any, x: Tensor, w: Tensor) -> Tensor:
+    def forward(ctx: FunctionCtx, x: Tensor, w: Tensor) -> Tensor:
         ctx.save_for_backward(x, w)
         y = -torch.cdist(_windows(x, w), w.flatten(1), p=1.0)
         places = (x.shape[2] - w.shape[2] + 1, x.shape[3] - w.shape[3] + 1)
@@ -64,9 +65,9 @@ class L1Conv(torch.autograd.Function):
     @staticmethod
     def symbolic(g: Any, x: Any, w: Any) -> Any:
         y = g.op(f"{DOMAIN}::L1Conv", x, w)
-        (n, _, *image), (filters, _, *kernel) = x.type().sizes(), w.type().sizes()
-        places = [size - k + 1 for size, k in zip(image, kernel, strict=True)]
-        y.setType(x.type().with_sizes([n, filters, *places]))
+        (filters, _, *kernel), sizes = w.type().sizes(), x.type().varyingSizes() or [None] * 4
+        places = [n and n - k + 1 for n, k in zip(sizes[2:], kernel, strict=True)]
+        y.setType(x.type().with_sizes([sizes[0], filters, *places]))
         return y
 
 
