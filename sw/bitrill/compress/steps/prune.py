@@ -76,7 +76,13 @@ class Prune(Step):
         return [text for wrong, text in self._rules(block is not None, len(given)) if wrong]
 
     def _rules(self, blocks: bool, given: int) -> list[tuple[bool, str]]:
-        """Return what must not be, with the words for it."""
+        """Return each combination of keys that is not allowed: whether it is there, and why not.
+
+        ``blocks``: the shape is N:M; ``given``: how many of ratio and sensitivity are given.
+        """
+        return [*self._ratio_rules(blocks, given), *self._schedule_rules(blocks)]
+
+    def _ratio_rules(self, blocks: bool, given: int) -> list[tuple[bool, str]]:
         whole = self.shape in ("channel", "filter")
         return [
             (blocks and given > 0, f"shape {self.shape} tells the ratio itself"),
@@ -97,6 +103,10 @@ class Prune(Step):
                 self._by_network and self.sensitivity is not None,
                 "sensitivity is told layer by layer: scope must be layer",
             ),
+        ]
+
+    def _schedule_rules(self, blocks: bool) -> list[tuple[bool, str]]:
+        return [
             (
                 self.shape == "channel" and self.schedule not in ("one_shot", "soft"),
                 "shape channel must have schedule one_shot or soft, or several steps",
