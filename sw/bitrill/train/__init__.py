@@ -84,31 +84,30 @@ def train(
         "width": width,
         "prune": prune,
     }
+    common = {"dataset": dataset, "epochs": epochs, "seed": seed}
+    module, options = _choice(recipe, budget, matrices, common)
+    return _submodule(module).run(options, folder, resume, progress, fetching)
+
+
+def _choice(
+    recipe: str, budget: int | None, matrices: Mapping[str, Any], common: Mapping[str, Any]
+) -> tuple[str, Options | LutOptions | PrecisionOptions]:
+    """Return the module that trains a recipe, and its options.
+
+    ``matrices``: options of networks of matrices; ``common``: options of every recipe. Raises
+    `SpecError` if an option is given that the recipe does not have.
+    """
     if recipe == LUTNET:
         _refuse(matrices, f"must not be given for {LUTNET}, which has tables of bits")
         given = lut_recipe.BUDGET if budget is None else budget
-        chosen = LutOptions(budget=given, dataset=dataset, epochs=epochs, seed=seed)
-        return _submodule("lut_training").run(chosen, folder, resume, progress, fetching)
+        return "lut_training", LutOptions(budget=given, **common)
     if recipe == PRECISION:
         _refuse(matrices, f"must not be given for {PRECISION}, which learns its widths")
         given = precise_recipe.BUDGET if budget is None else budget
-        precise = PrecisionOptions(budget=given, dataset=dataset, epochs=epochs, seed=seed)
-        return _submodule("precise_training").run(precise, folder, resume, progress, fetching)
+        return "precise_training", PrecisionOptions(budget=given, **common)
     why = f"must not be given for {recipe}, but for {LUTNET} and {PRECISION} alone"
     _refuse({"budget": budget}, why)
-    options = Options(
-        recipe=recipe,
-        weights=weights,
-        acts=acts,
-        dataset=dataset,
-        epochs=epochs,
-        seed=seed,
-        mean=mean,
-        std=std,
-        width=width,
-        prune=prune,
-    )
-    return _submodule("training_loop").run(options, folder, resume, progress, fetching)
+    return "training_loop", Options(recipe=recipe, **common, **matrices)
 
 
 def _refuse(given: Mapping[str, object], why: str) -> None:
