@@ -9,6 +9,7 @@ from bitrill.arith.adder_graph import Operand
 from bitrill.arith.unrolled import element, unrolled_plan
 from bitrill.ir import IntType
 from bitrill.ops import MatVec
+from bitrill.parts.families import family_of
 
 from ..arith.compressors import Adders, Bit
 from ..arith.heaps import heap_sum
@@ -37,7 +38,7 @@ class UnrolledCore(OneToOne):
             primitives=op.folded.primitives,
         )
         m.d.comb += [self.i.ready.eq(pipe.load[1]), self.o.valid.eq(pipe.valid[op.latency])]
-        adders = Adders(m, cells=True, xc7=op.folded.primitives == "xc7")
+        adders = Adders(m, cells=True, xc7=family_of(op.folded.primitives).cells)
         numbers = _Numbers(pipe, *self._elements(m, pipe))
         for k, number in enumerate(graph.numbers[graph.n_inputs :], graph.n_inputs):
             heap = graph.plan(number)

@@ -12,6 +12,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
+from ..ir import is_searched
 from ..practice import ENDS, FOLDED_ZEROS, HIGH_BITS, WEIGHTS_FIRST, ZEROS
 from . import measures, tracing
 from .quantizers.quantized_layers import quantizing_layers
@@ -188,7 +189,7 @@ def zeros(case: Case) -> str | None:
     count = sum(mask.numel() for mask in case.masks.values())
     gone = sum(int((mask == 0).sum()) for mask in case.masks.values())
     single = isinstance(case.step, Prune) and n_of_m(case.step.shape) is None
-    if case.style != "folded" or not single or not count or gone < ZEROS * count:
+    if not (is_searched(case.style) and single and count and gone >= ZEROS * count):
         return None
     return (
         f"{100 * gone / count:.0f} % of the weights under masks are zero, and folded hardware"

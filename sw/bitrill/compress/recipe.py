@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import TypeVar
 
 from ..errors import SpecError, meant
+from ..ir import is_searched
 from ..storage import read_bytes
 from . import steps  # noqa: F401 - registers the kinds
 from .keys import number, read, reasons
@@ -19,6 +20,10 @@ from .training import Training
 TABLES = ("data", "model", "hardware", "training", "step")
 
 T = TypeVar("T")
+
+
+STYLES = ("folded", "unrolled")
+"""Styles of the hardware that steps are judged by."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -36,9 +41,9 @@ class Hardware:
 
     def __post_init__(self) -> None:
         faults: list[str] = []
-        if self.style not in ("folded", "unrolled"):
+        if self.style not in STYLES:
             faults.append(f"style must be folded or unrolled, not {self.style!r}")
-        elif (self.style == "folded") is (self.fps is None):
+        elif is_searched(self.style) is (self.fps is None):
             faults.append("either fps or style = 'unrolled' must be given")
         if faults:
             raise SpecError("; ".join(faults), faults=faults)

@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Literal, TypeAlias, TypedDict, get_args
 
 from ..errors import SpecError
+from ..ir import is_searched
 from ..lowering import Folding
 
 Numbers: TypeAlias = str | Fraction | Sequence[str | Fraction]
@@ -98,7 +99,8 @@ class CompileOptions:
             raise SpecError("a raw input must have a type and a scale (such as uint8 and 1/255)")
         if self.input_offset is not None and self.raw_input is None:
             raise SpecError("an input offset must come with a raw input's type and scale")
-        if self.like is not None and (self.fps, self.part, self.style) != (None, None, "folded"):
+        own = self.fps is None and self.part is None and is_searched(self.style)
+        if self.like is not None and not own:
             raise SpecError(
                 "a build to be like has its own folding and part: give no rate, part or style"
             )

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Unpack
 
 from ..errors import FitError
 from ..folding.solve import Solution
-from ..ir import Graph
+from ..ir import Graph, is_searched
 from ..parts.devices import DEFAULT_PART, PORTABLE, Part, part_of
 from ..parts.families import usual_part
 from ..resources.estimate import BlockUse, Resources, block_use
@@ -238,7 +238,7 @@ def _folded(
         return fold(
             graph, asked.folding, like=like, checkpoints=checkpoints, progress=progress
         ), None
-    if asked.style != "folded":
+    if not is_searched(asked.style):
         folded = fold(
             graph,
             asked.folding,
@@ -286,7 +286,7 @@ def _rates(graph: Graph, board: Board, clock_mhz: float) -> list[float | None]:
 
 def _require_rate(graph: Graph, asked: CompileOptions, predicted: Timing, clock_mhz: float) -> None:
     """Raise `FitError` if a style that is not searched for misses the rate."""
-    if asked.style == "folded" or asked.fps is None:
+    if is_searched(asked.style) or asked.fps is None:
         return
     if predicted.ii * Fraction(asked.fps) > clock_mhz * 1_000_000:
         raise FitError(

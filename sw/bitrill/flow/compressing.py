@@ -8,6 +8,7 @@ from fractions import Fraction
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from ..ir import is_searched
 from ..parts.devices import PORTABLE, part_of
 from ..resources.estimate import Resources, network_resources
 from ..timing.predict import predict
@@ -122,10 +123,10 @@ def predicted_figures(model: Path, target: Hardware) -> Figures:
 
     part = None if target.part == PORTABLE else part_of(target.part)
     graph = integers(load(model))
-    if target.style == "unrolled":
-        folded = fold(graph, style="unrolled", part=part, progress=logged)
-    else:
+    if is_searched(target.style):
         folded, _ = fold_for(graph, target.clock_mhz, [Goal(part, target.fps)], progress=logged)
+    else:
+        folded = fold(graph, style="unrolled", part=part, progress=logged)
     total = sum(network_resources(folded).values(), Resources())
     timing = predict(folded)
     return Figures(

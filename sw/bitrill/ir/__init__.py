@@ -6,7 +6,18 @@ from .coding import CODINGS, Coding, Planes, Values
 from .even_lanes import INTERVAL, Buffered, EvenLanes, Joined, divisors
 from .graph import INPUT, Graph, Stage, verify
 from .host import HostAttribute, HostFunction, Output, Segment
-from .impl import Choice, Cost, Folding, Impl, Memory, Multiply, Primitives, Style, Work
+from .impl import (
+    Choice,
+    Cost,
+    Folding,
+    Impl,
+    Memory,
+    Multiply,
+    Primitives,
+    Style,
+    Work,
+    is_searched,
+)
 from .interface import USED_ONLY, InputQuantizer, Sink, Source, raw_numbers
 from .operator import Operator
 from .parameters import (
@@ -87,6 +98,7 @@ __all__ = [
     "freeze",
     "freeze_channels",
     "frozen_array",
+    "is_searched",
     "is_deep",
     "must_be_numbers",
     "must_be_style",

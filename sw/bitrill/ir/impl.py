@@ -29,6 +29,14 @@ Folding = Mapping[str, Choice]
 """What a folding file says, by the names of the nodes."""
 
 
+def is_searched(style: str) -> bool:
+    """Return whether a network's style leaves the choice for each node to the folding search.
+
+    With any other style, all matrices are built in that style.
+    """
+    return style == "folded"
+
+
 @dataclass(frozen=True, kw_only=True)
 class Impl:
     """How an operator is built: the folding of one node, set from stage FOLDED on.
