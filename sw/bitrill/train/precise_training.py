@@ -33,6 +33,7 @@ from ..passes.drop_channels import drop_channels
 from ..passes.spans import set_spans
 from ..storage import remove, write_bytes, write_json
 from . import datasets, precise_layers
+from .epochs import train_epoch
 from .evaluation import decisions
 from .precise_network import PreciseNetwork, exact_sums, to_onnx
 from .precise_recipe import HIDDEN, PrecisionOptions
@@ -132,21 +133,20 @@ class _Run:
     def epoch(self, x: Tensor, labels: Tensor, progress: Progress | None) -> float:
         """Train on all images once; return the mean loss."""
         options, number = self.options, len(self.history) + 1
-        batches = len(x) // options.batch
-        order = torch.randperm(len(x))[: batches * options.batch].view(batches, -1)
         last = self.history[-1]["held"] if self.history else None
+        steps = options.n_epochs * (len(x) // options.batch)
         self.network.train()
-        total = 0.0
-        for k, chosen in enumerate(order):
-            steps = options.n_epochs * batches
-            done = ((number - 1) * batches + k) / steps
-            total += self._step(x[chosen], labels[chosen], done, steps)
-            if not math.isfinite(total):
-                raise ToolError(f"training diverged in epoch {number}, batch {k + 1} of {batches}")
+
+        def step(chosen: Tensor, k: int) -> float:
+            return self._step(x[chosen], labels[chosen], k / steps, steps)
+
+        def report(batch: int, batches: int, loss: float) -> None:
             if progress is not None:
-                progress(number, options.n_epochs, k + 1, batches, total / (k + 1), last)
+                progress(number, options.n_epochs, batch, batches, loss, last)
+
+        loss = train_epoch(step, len(x), options.batch, number=number, report=report)
         self.network.eval()
-        return total / batches
+        return loss
 
     def _step(self, x: Tensor, labels: Tensor, done: float, steps: int) -> float:
         """Move weights and widths; ``done``: the part of the run's ``steps`` that is done."""
