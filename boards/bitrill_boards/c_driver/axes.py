@@ -1,6 +1,8 @@
-"""Functions along axes in C: Softmax, decisions, reductions; the axes are a run of neighbours.
+"""C code of functions along axes: Softmax, decisions (ArgMax, TopK), reductions.
 
-``x`` are the elements of a row, ``step`` apart, ``n`` of them; ``out`` its results, ``step`` apart.
+The axes of a function must be neighbours, so that they form rows. In the code, ``x`` points to the
+first element of a row of ``n`` elements, which are ``step`` apart; ``out`` to its first result, and
+results are ``step`` apart, too.
 """
 
 from collections.abc import Mapping
@@ -10,7 +12,7 @@ from typing import Any
 
 
 class NotInCError(Exception):
-    """A function, or what it is told, has no form in C here."""
+    """A function that has no form in C here, or not with these attributes."""
 
 
 @dataclass(frozen=True)
@@ -36,7 +38,7 @@ class Rows:
 
 
 def along(op: str, attributes: Mapping[str, Any]) -> str | None:
-    """Return statements for a row; None if ``op`` is no function along axes."""
+    """Return the statements that compute a row; None if ``op`` is no function along axes."""
     sign = "" if attributes.get("largest", op not in ("ArgMin", "ReduceMin")) else "-"
     if op.startswith("TopK"):
         value = "best" if op == "TopKIndices" else "x[best * step]"

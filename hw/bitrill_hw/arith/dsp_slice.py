@@ -76,11 +76,12 @@ SLICE = module(
 
 
 class Slice(Cell):
-    """``p = a * b + c``, pipelined; ``c``: a number, or the `Slice` before this one.
+    """``p = a * b + c``, pipelined; ``c`` is a number, or the `Slice` whose sum is added.
 
-    Both factors have ``registers`` (0, 1, 2), the product has one, and the sum has one. ``loads``:
-    their enables, in that order. ``c`` is added to the registered product, so a number that changes
-    comes with it; ``shifted``: it is shifted right by `bitrill.arith.dsp_lines.LOW` bits before.
+    Both factors have ``registers`` registers (0, 1, 2), the product has one, and the sum has one.
+    ``loads``: their enables, in that order. ``c`` is added to the registered product, so a number
+    that changes must arrive together with it. ``shifted``: ``c`` is first shifted right by
+    `bitrill.arith.dsp_lines.LOW` bits.
     """
 
     name, text = "bitrill_dsp", SLICE

@@ -86,11 +86,11 @@ class Chain:
 
 
 def hands_on(bits: int, handed: bool, *, lowest: bool) -> bool:
-    """Whether a column of the chain needs its LUT's second output, the majority of three bits.
+    """Return whether a column of the chain uses the second output of its LUT, the majority.
 
-    The chain adds two bits: one through the LUT, one beside it (the majority that the column below
-    ``handed`` on, if it did). The lowest column also has the chain's carry in. If there are more
-    bits than that, the LUT adds three of them.
+    The chain adds two bits of a column: one through the LUT, one beside it, which is the majority
+    from the column below if that column passed one on (``handed``). The lowest column also has the
+    chain's carry in. If the column has more bits than these, its LUT adds three of them.
     """
     return bits > 2 + lowest - handed
 

@@ -1,4 +1,4 @@
-"""Width converters, wherever two ends of an edge differ in lanes."""
+"""Inserts a width converter on each edge with different numbers of lanes at its two ends."""
 
 from itertools import count
 
@@ -7,10 +7,10 @@ from ..ops import Convert
 
 
 def insert_converts(graph: Graph) -> Graph:
-    """``graph`` (impl set) with a `Convert` named ``EDGE_to_READER`` on each edge that needs one.
+    """Return ``graph`` with a `Convert` named ``EDGE_to_READER`` on each edge that needs one.
 
-    The input edge has the lanes of its first reader, so it needs none. Where a name is taken, a
-    number is added to it.
+    All nodes must have their ``impl``. The input edge has the lanes of its first reader, so it
+    needs no converter. If a name is used already, a number is added to it.
     """
     given = {e: n.lanes_out for n in graph.nodes for e in n.outputs}
     taken = {*given, *graph.edges}

@@ -1,6 +1,6 @@
-"""Pooling: the base of the operators that take a maximum or a sum over windows.
+"""The base of the pooling operators, which compute a maximum or a sum over windows.
 
-It holds what they share: parameters, state, schedule and cost.
+It has what they share: parameters, state, schedule and cost.
 """
 
 from abc import abstractmethod
@@ -48,7 +48,8 @@ class Pooling(Buffered, abstract=True):
 
     @abstractmethod
     def merge_luts(self, slots: int, bits: int) -> dict[str, float]:
-        """Counts of what merges an element with ``slots`` results of ``bits`` bits in one lane."""
+        """Counts of the logic that merges an element into ``slots`` results of ``bits`` bits, in
+        one lane."""
 
     def infer(self) -> Tensor:
         w = self.windows
@@ -64,7 +65,7 @@ class Pooling(Buffered, abstract=True):
 
     @property
     def open_windows(self) -> tuple[int, int]:
-        """Most windows open between two places: down the columns, and along the row."""
+        """Largest number of windows that are open at once, along a column and along a row."""
         (kh, kw), (sh, sw) = self.windows.kernel, self.windows.stride
         return -(-(kh - 1) // sh), -(-(kw - 1) // sw)
 

@@ -1,4 +1,4 @@
-"""Executors of many jobs: one after the other, in processes at once, or on a cluster."""
+"""Executors of many jobs: one after the other, in several processes, or on a cluster."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager

@@ -67,7 +67,7 @@ def tables_of(node: Activation, names: set[str]) -> list[Operator]:
 
 
 def _stepwise(node: Activation, rows: list[Runs], steps: int, names: set[str]) -> list[Operator]:
-    """Return a `Threshold` that counts the runs begun so far, and a `Lookup` of their values."""
+    """Return a `Threshold` that numbers the runs of equal values, and a `Lookup` of the values."""
     if len(rows) * (steps + 1) > MAX_ENTRIES or steps >= 1 << ADDRESS_BITS:
         raise UnsupportedError(
             f"a function that rises and falls must have at most {MAX_ENTRIES} runs of equal values"
@@ -101,7 +101,7 @@ def _lookup(
 
 
 def _free(name: str, names: set[str]) -> str:
-    """Return ``name``, with a number where it is taken."""
+    """Return ``name``, followed by a number if the name is used already."""
     number, free = count(2), name
     while free in names:
         free = f"{name}{next(number)}"

@@ -1,6 +1,6 @@
-"""A logarithmic quantizer node of a QONNX network: the relation of its floats and integers.
+"""A logarithmic quantizer node of a QONNX network: converts between its floats and integers.
 
-`executor` makes it from a `LogQuant`; `oracle` uses it to compare.
+`onnx_execution` makes it from a `LogQuant`; `oracle` uses it to compare.
 """
 
 from dataclasses import dataclass

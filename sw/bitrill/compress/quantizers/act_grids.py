@@ -103,10 +103,11 @@ class LsqAct(ActGrid):
 
 
 class HwgqAct(ActGrid):
-    """HWGQ: steps that fit a half normal distribution, fixed (Cai et al. 2017, section 4.2).
+    """HWGQ: even steps that fit a half normal distribution (Cai et al. 2017, section 4.2).
 
-    The gradient is that of a clipped rectifier. The paper has unit variance, from batch norm;
-    here steps are times the root mean square of the positive activations of the first images.
+    The gradient is that of a clipped ReLU. The paper assumes unit variance, from batch norm; here
+    the steps are multiplied by the root mean square of the positive activations of the first
+    images, and then fixed.
     """
 
     size: Tensor
@@ -150,19 +151,20 @@ class LogAct(LogActivation):
         self.register_buffer("scale", scale)
 
     def begin(self, x: Tensor) -> None:
-        """Put the largest power at the largest of the first images' activations."""
+        """Set the scale such that the largest power of two is the largest activation of the first
+        images."""
         self.scale.copy_(x.max().clamp(min=1e-3) / 2 ** (2**self.bits - 2))
 
 
 def quantizer(kind: type[ActGrid], bits: int) -> nn.Module:
-    """Return a rectifier with a quantizer of that kind."""
+    """Return a ReLU with a quantizer of that kind."""
     given = {"tensor_quant": kind, "bit_width": bits, "signed": False, "narrow_range": False}
     name = f"{kind.__name__}Quant"
     return qnn.QuantReLU(act_quant=type(name, (Fixed, ActQuantSolver), given))
 
 
 def grid_of(module: nn.Module) -> ActGrid | LogAct | None:
-    """Return the quantizer of this page that a module is or has, if any."""
+    """Return the quantizer of this module that ``module`` is or contains, if any."""
     if isinstance(module, LogAct):
         return module
     if isinstance(module, qnn.QuantReLU):

@@ -45,10 +45,10 @@ class SignQuant(Fitted):
 
 
 class StochasticQuant(BinaryQuant):
-    """BinaryConnect: ``+a`` with ``p = clamp((w / a + 1) / 2, 0, 1)`` while training, else ``-a``.
+    """BinaryConnect: in training, ``+a`` with ``p = clamp((w / a + 1) / 2, 0, 1)``, else ``-a``.
 
-    ``a = mean |w|``; the paper keeps weights of about 1 and takes 1. When not training: the sign
-    (Courbariaux et al. 2015, sections 2.3 and 2.6).
+    ``a = mean |w|``; the paper has weights of about 1 and uses a = 1. In evaluation mode: ``a
+    sign(w)`` (Courbariaux et al. 2015, sections 2.3 and 2.6).
     """
 
     def fit(self, x: Tensor) -> tuple[Tensor, Tensor]:
