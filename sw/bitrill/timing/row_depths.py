@@ -1,5 +1,7 @@
 """FIFO depths by rows: `DepthSearch`, with all times in rows (`bitrill.timing.rows`)."""
 
+from typing import Any
+
 import numpy as np
 
 from ..errors import StageError
@@ -10,6 +12,9 @@ from .row_bounds import Backwards, SpareBounds, TimesAround
 from .row_graph import RowEventGraph, is_feasible
 from .row_relaxation import RowRelaxation
 from .rows import Pairs, Rows, slots_rule
+
+_NEAR = 4, 12
+"""Operators on each side of a FIFO among which it is first looked for a cycle."""
 
 
 class RowLatestTimes:
@@ -61,7 +66,14 @@ class RowSearch(DepthSearch):
         self.latest.renew()
         return self._least(f)
 
-    def _feasible(self, trial: RowRelaxation, rules: object) -> bool:
+    def _feasible(self, trial: RowRelaxation, rules: dict[int, Any]) -> bool:
+        if len(rules) == 1:  # most cycles that forbid a depth are short
+            fifo = next(f for f in self.events.fifos if f.rule in rules)
+            for each in _NEAR:
+                trial.look_at(self.events.near(fifo, each))
+                if not is_feasible(trial):
+                    return False
+            trial.look_at(range(len(trial.times)))
         return is_feasible(trial)
 
     def _held(self, f: EdgeFifo, p: Rows, q: Rows) -> int:

@@ -7,7 +7,7 @@ from typing import Any, cast
 
 from ..errors import StageError
 from ..ir import Graph, Operator, Stream
-from .event_graph import NetworkEvents, Part, add_operator
+from .event_graph import EdgeFifo, NetworkEvents, Part, add_operator
 from .intervals import LeastInterval, least_interval
 from .maxplus import Event, System
 from .relaxation import NEVER, SWEEPS
@@ -74,6 +74,13 @@ class RowEventGraph(NetworkEvents[RowSystem]):
             if full and slowest not in part.streams:
                 found.append((full[0], part.streams))
         return found
+
+    def near(self, fifo: EdgeFifo, each: int) -> range:
+        """Return the streams of so many operators on each side of a FIFO, and of those between."""
+        parts = list(self._operators.values())
+        sides = [i for i, p in enumerate(parts) if {fifo.p, fifo.q} & {*p.streams}]
+        first, last = max(min(sides) - each, 0), min(max(sides) + each, len(parts) - 1)
+        return range(parts[first].streams.start, parts[last].streams.stop)
 
     def _least(self, part: Part, at_least: Fraction) -> LeastInterval:
         if part.node.interval <= at_least:  # if that is wrong, no times keep the rules
@@ -156,6 +163,7 @@ def never_settles(
             unit=relaxation.unit,
             period=relaxation.period,
             streams=[s for s, (_, count) in enumerate(kept) if count],
+            within=sorted(relaxation.within),
         )
         again.settle(sweeps)
         work += again.work

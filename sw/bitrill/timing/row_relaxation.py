@@ -167,6 +167,15 @@ class RowRelaxation(Sweeps):
             if raised is not None:
                 self._raised(rule.dst, self._chain(rule.dst, raised))
 
+    @property
+    def within(self) -> list[int]:
+        """The streams that are raised, in the order of the next sweep."""
+        return self._order
+
+    def look_at(self, streams: Iterable[int]) -> None:
+        """Raise these streams alone from now on; what others have to be raised by stays due."""
+        self._order = list(streams)
+
     def _visit(self, s: int) -> bool:
         raised = None
         for number in self.system.into[s]:
