@@ -57,13 +57,14 @@ def latency_between(graph: Graph, into: Gear, out: Gear) -> int:
     """Return the cycles from a frame's first word into ``into`` to its last word out of ``out``.
 
     The network is idle before. A word of several chunks is held for a cycle before the first one
-    moves; a word out is complete in a register, and leaves a cycle later.
+    moves; a word out is complete in a register, and leaves a cycle later. Behind words of a single
+    chunk, an empty chunk that ends the frame has no event of its own.
     """
     events = EventGraph(graph, graph.depths)
     first, last = _join_first(events, into), _join_last(events, out)
     times = frame_alone(events.system, first)
-    held = len(into.slices) > 1
-    return int(times[last][-1] - times[first][0]) + held + 1
+    held, flushed = len(into.slices) > 1, out.flush and len(out.slices) == 1
+    return int(times[last][-1] - times[first][0]) + held + flushed + 1
 
 
 def _fits(system: System, interval: Fraction) -> bool:
