@@ -93,7 +93,6 @@ def _time(core: Core) -> list[str]:
 
 def _frames(s: Stream, title: str, meaning: list[str]) -> list[str]:
     last = " The last beat is not full." if s.dense and s.padding_bits else ""
-    order = " x ".join(map(str, s.order))
     kind = {True: "signed (two's complement)", False: "unsigned"}[s.signed]
     coded = {
         "integer": f"integers {s.lo} .. {s.hi}, {kind}",
@@ -120,9 +119,9 @@ def _frames(s: Stream, title: str, meaning: list[str]) -> list[str]:
         f"## {title}: `{s.port}`",
         "",
         f"- {s.beats} beat{'s' if s.beats > 1 else ''} of {s.tdata_bits} bits a frame:"
-        f" {s.elements} elements of {s.element_bits} bits",
+        f" {s.elements} elements of {s.element_bits} bit{'s' if s.element_bits > 1 else ''}",
         f"- elements: {coded}",
-        f"- order: {order}" + (", the last axis (channels) fastest" if len(s.order) > 1 else ""),
+        f"- order: {_order(s.order)}",
         f"- {cut}",
         f"- {padding}",
         f"- {end}",
@@ -210,6 +209,24 @@ def _weights(core: Core) -> list[str]:
         ),
         "",
     ]
+
+
+def _order(sizes: tuple[int, ...]) -> str:
+    """Return in words how a frame's elements follow each other."""
+    if len(sizes) == 1:
+        return f"0 to {sizes[0] - 1}"
+    named = list(zip(sizes, _NAMES[len(sizes)], strict=True))
+    number = ""
+    for (size, _), letter in zip(named[1:], _LETTERS[len(sizes)], strict=False):
+        number = f"({number} + {letter}) {size}" if number else f"{size} {letter}"
+    letters = _LETTERS[len(sizes)]
+    axes = " x ".join(f"{size} {name}" for size, name in named)
+    return f"{axes}, channels fastest: ({', '.join(letters)}) has number {number} + {letters[-1]}"
+
+
+_NAMES = {2: ("places", "channels"), 3: ("rows", "columns", "channels")}
+_LETTERS = {2: ("p", "c"), 3: ("y", "x", "c")}
+"""What the axes of a frame are, and letters for their indices."""
 
 
 def _axes(channel_last: bool, edge: tuple[int, ...]) -> str:
