@@ -59,6 +59,7 @@ def parsers() -> tuple[Parser, dict[str, Parser]]:
     parser.add_argument(
         "--completion",
         action=Completion,
+        default=argparse.SUPPRESS,  # else it would be a parameter of every verb
         choices=SHELLS,
         metavar="SHELL",
         help=f"print a script that completes commands in a shell: {', '.join(SHELLS)}",
