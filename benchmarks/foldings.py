@@ -7,7 +7,9 @@ files in github.com/Xilinx/finn-examples (``build/*/folding_config/``); the sear
 for the interval that they allow, at 100 MHz. ``FINN``: the longest of its layers by its own
 formula, rows / PE x columns / SIMD x pixels. Resources are the resource model's, depths of FIFOs
 included. Parts are those of the published builds, but for MobileNet: its weights do not fit block
-memory alone, and FINN has some of them in UltraRAM, so it is folded for the next larger part.
+memory alone, and FINN has some of them in UltraRAM, so it is folded for the next larger part. Its
+FIFOs count with two slots, since their depths take minutes; the interval is that of the slowest
+operator, which depths keep, and the latency is not known.
 """
 
 from __future__ import annotations
@@ -20,12 +22,16 @@ from pathlib import Path
 from typing import TypeAlias
 
 from bitrill.flow import steps
+from bitrill.folding.fold import fold
+from bitrill.folding.solve import solve
 from bitrill.ir import Choice, Graph, Operator
 from bitrill.lowering import to_integer, to_target
 from bitrill.ops import Depthwise, MatVec
 from bitrill.parts.devices import part_of
+from bitrill.passes.forks import insert_forks
 from bitrill.resources.estimate import Resources, network_resources
 from bitrill.timing.predict import predict
+from bitrill.timing.row_graph import RowEventGraph
 from common import table
 from compile import Network, cpu_seconds, drawn_model
 
@@ -37,12 +43,16 @@ Lanes: TypeAlias = tuple[tuple[int, int], ...]
 
 @dataclass(frozen=True)
 class Published:
-    """A network, and FINN's folding of it: ``matrices``, and PE of depthwise layers, in order."""
+    """A network, and FINN's folding of it: ``matrices``, and PE of depthwise layers, in order.
+
+    ``depths``: whether the depths of its FIFOs are found.
+    """
 
     network: Network
     part: str
     matrices: Lanes
     depthwise: tuple[int, ...] = ()
+    depths: bool = True
 
 
 _PYNQ, _ZCU104, _ZCU102 = "xc7z020clg400-1", "xczu7ev", "xczu9eg"
@@ -70,6 +80,7 @@ PUBLISHED = {
         _ZCU102,
         ((16, 3), *((n, 8) for n in (8, 16, 32, 16, 32, 16, 32, 32, 32, 32, 32, 16, 32)), (1, 16)),
         (16, 8, 16, 4, 8, 2, 4, 4, 4, 4, 4, 1, 2),
+        depths=False,
     ),
 }
 
@@ -97,26 +108,35 @@ def folded(published: Published) -> dict[str, object]:
     graph = to_integer(steps.load(drawn_model(published.network)))
     wanted = folding_of(graph, published)
     cycles = max(finn_cycles(n, wanted[n.name]) for n in graph.nodes if n.name in wanted)
-    graph, _ = to_target(
-        graph,
-        clock_hz=CLOCK_HZ,
-        interval=cycles,
-        part=part_of(published.part),
-        folding=wanted,
-        clock_mhz=CLOCK_HZ / 1e6,
-    )
-    timing, used = predict(graph), sum(network_resources(graph).values(), Resources())
+    graph = at_interval(graph, cycles, wanted, published)
+    used = sum(network_resources(graph).values(), Resources())
+    timing = predict(graph) if published.depths else None
+    interval = timing.ii if timing else RowEventGraph(graph, None).slowest.interval
     return {
         "part": published.part,
         "FINN": cycles,
-        "interval": int(timing.ii),
-        "latency": timing.latency,
+        "interval": int(interval),
+        "latency": timing.latency if timing else "-",
         "LUT": used.lcs,
         "FF": used.ff,
         "RAMB36": used.bram18 / 2,
         "DSP": used.dsp,
         "seconds": round(cpu_seconds() - before, 1),
     }
+
+
+def at_interval(
+    graph: Graph, cycles: int, wanted: Mapping[str, Choice], published: Published
+) -> Graph:
+    """Fold an INTEGER graph for so many cycles a frame, with the wanted lanes."""
+    part, mhz = part_of(published.part), CLOCK_HZ / 1e6
+    if published.depths:
+        return to_target(
+            graph, clock_hz=CLOCK_HZ, interval=cycles, part=part, folding=wanted, clock_mhz=mhz
+        )[0]
+    graph = insert_forks(graph)
+    found = solve(graph, clock_hz=CLOCK_HZ, interval=cycles, part=part, folding=wanted)
+    return fold(graph, found.folding, part=part, clock_mhz=mhz)
 
 
 def folding_of(graph: Graph, published: Published) -> dict[str, Choice]:
