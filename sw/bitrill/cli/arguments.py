@@ -364,6 +364,7 @@ _REPORT = (
     argument(
         "--clock-mhz", default=100.0, type=number, metavar="C", help="clock of rates; default: 100"
     ),
+    _MORE_BOARDS,
     argument("--out", metavar="FILE", help="the HTML file; default: BUILD/report.html"),
 )
 

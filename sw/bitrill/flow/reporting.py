@@ -1,7 +1,8 @@
-"""The verb `report`: one HTML file that shows a build, or what changed between two."""
+"""The verb `report`: one HTML file that shows a build, a search, or what changed between builds."""
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -12,7 +13,8 @@ from ..ir import Graph
 from ..ir.serialisation import digest
 from ..resources.switching import switching
 from ..storage import write_text
-from .boards import boards, fit_in_words
+from .boards import boards as boards_of
+from .boards import fit_in_words
 from .build_files import READY
 from .builds import Build, BuildLike, open_build
 from .data import samples as samples_of
@@ -23,7 +25,7 @@ from .verifying import decisions
 
 if TYPE_CHECKING:
     from ..report.answers import Answers
-    from ..report.build_page import BuildPage
+    from ..report.build_page import Board, BuildPage
     from ..report.search_page import SearchPage
 
 SHOWN = "report.html"
@@ -53,6 +55,7 @@ def report(
     samples: int | None = None,
     activity: str | Path | None = None,
     clock_mhz: float = ASSUMED_MHZ,
+    boards: str | Path | None = None,
     out: str | Path | None = None,
     progress: Progress = logged,
 ) -> Reported:
@@ -62,42 +65,54 @@ def report(
     page of what has changed since; ``data``: a labelled data set, whose first ``samples`` frames
     are classified (all if None); ``activity``: a SAIF file of the design, as `trace` writes it,
     whose switching the estimate of energy takes; ``clock_mhz``: clock of rates and latencies;
-    ``out``: the file, ``report.html`` in the build if None. Raises `SpecError` for data without
-    labels, and for options that do not belong together.
+    ``boards``: a folder of additional boards; ``out``: the file, ``report.html`` in the build if
+    None. Raises `SpecError` for data without labels, and for options that do not belong together.
     """
+    _check(source, diff, data, samples, activity, clock_mhz)
+    with extra("report", "report"):
+        from ..report import page  # noqa: F401
+    if isinstance(source, str | Path) and is_search(Path(source)):
+        found = _search_page(Path(source))
+        return _written(Path(source), out, found.name, found.html())
+    build = open_build(source)
+    before = None if diff is None else open_build(diff)
+    pages = _Pages(data, samples, clock_mhz, boards, progress)
+    measured = None if activity is None else switching(Path(activity), build.graph)
+    shown = replace(pages.of(build), switching=measured)
+    if before is None:
+        return _written(build.folder, out, build.graph.name, shown.html())
+    from ..report.diff_page import DiffPage
+
+    names = (before.folder.resolve().name, build.folder.resolve().name)
+    html = DiffPage(pages.of(before), shown, names).html()
+    return _written(build.folder, out, f"{names[0]} to {names[1]}", html)
+
+
+def _check(
+    source: BuildLike,
+    diff: BuildLike | None,
+    data: str | None,
+    samples: int | None,
+    activity: str | Path | None,
+    clock_mhz: float,
+) -> None:
+    """Raise an error for what cannot be shown, before any work is done."""
     if clock_mhz <= 0:
         raise SpecError(f"the clock must be above 0 MHz, not {clock_mhz:g}")
     if samples is not None and data is None:
         raise SpecError("samples must stand beside data, and no data is given")
-    with extra("report", "report"):
-        from ..report import page  # noqa: F401
     if isinstance(source, str | Path) and is_search(Path(source)):
         if any(each is not None for each in (diff, data, activity)):
             raise SpecError(
                 f"diff, data and activity must stand beside a build, and {source} is a search"
             )
-        history = _search_page(Path(source))
-        return _written(Path(source), out, history.name, history.html())
+        return
     for each in (source, diff):
         if isinstance(each, str | Path) and not _may_be_build(Path(each)):
             raise StorageError(
                 f"{each} must be the folder of a build or of a search: it has neither graph.json"
                 " nor front.json"
             )
-    build = open_build(source)
-    before = None if diff is None else open_build(diff)
-    measured = None if activity is None else switching(Path(activity), build.graph)
-    made = replace(_page(build, data, samples, clock_mhz, progress), switching=measured)
-    shows, html = build.graph.name, ""
-    if before is None:
-        html = made.html()
-    else:
-        from ..report.diff_page import DiffPage
-
-        names = (before.folder.resolve().name, build.folder.resolve().name)
-        html = DiffPage(_page(before, data, samples, clock_mhz, progress), made, names).html()
-        shows = f"{names[0]} to {names[1]}"
-    return _written(build.folder, out, shows, html)
 
 
 def _may_be_build(folder: Path) -> bool:
@@ -126,45 +141,49 @@ def _search_page(folder: Path) -> SearchPage:
     return SearchPage(**read, trials=trials, version=__version__)
 
 
-def _page(
-    build: Build, data: str | None, samples: int | None, clock_mhz: float, progress: Progress
-) -> BuildPage:
-    from ..report.build_page import Board, BuildPage
+@dataclass(frozen=True)
+class _Pages:
+    """Makes the pages of builds, by the options of `report`."""
 
-    answers = None if data is None else _answers(build.graph, data, samples, progress)
-    progress("drawing", 0, 0)
-    from bitrill_boards.roofline import links
+    data: str | None
+    samples: int | None
+    clock_mhz: float
+    boards: str | Path | None
+    progress: Progress
 
-    known = boards(build)
-    rows = (
-        Board(
-            r.board,
-            r.fits,
-            fit_in_words(r),
-            r.core,
-            r.system,
-            r.limit,
-            r.clock_mhz,
-            (("core", r.core), *links(b, build.graph, r.clock_mhz).items()),
+    def of(self, build: Build) -> BuildPage:
+        """Return the page of a build."""
+        from ..report.build_page import BuildPage
+
+        answers = None if self.data is None else self._answers(build.graph, self.data)
+        self.progress("drawing", 0, 0)
+        return BuildPage(
+            build.graph,
+            build.predicted,
+            self.clock_mhz,
+            digest(build.graph),
+            __version__,
+            tuple(self._boards(build)),
+            answers,
         )
-        for b, r in zip(known.boards, known.rooflines or (), strict=True)
-    )
-    return BuildPage(
-        build.graph,
-        build.predicted,
-        clock_mhz,
-        digest(build.graph),
-        __version__,
-        tuple(rows),
-        answers,
-    )
 
+    def _answers(self, graph: Graph, data: str) -> Answers:
+        from ..report.answers import Answers
 
-def _answers(graph: Graph, data: str, samples: int | None, progress: Progress) -> Answers:
-    from ..report.answers import Answers
+        chosen = samples_of(graph, data, self.samples, 0, self.progress)
+        if chosen.labels is None:
+            raise SpecError(f"data must have labels, and {data} has none for this network")
+        self.progress(f"classifying {len(chosen.x):,} frames", 0, 0)
+        return Answers(data, chosen.x, chosen.labels, decisions(graph, chosen.x))
 
-    chosen = samples_of(graph, data, samples, 0, progress)
-    if chosen.labels is None:
-        raise SpecError(f"data must have labels, and {data} has none for this network")
-    progress(f"classifying {len(chosen.x):,} frames", 0, 0)
-    return Answers(data, chosen.x, chosen.labels, decisions(graph, chosen.x))
+    def _boards(self, build: Build) -> Iterator[Board]:
+        from bitrill_boards.roofline import links
+
+        from ..report.build_page import Board
+
+        known = boards_of(build, boards=self.boards)
+        for board, r in zip(known.boards, known.rooflines or (), strict=True):
+            bounds = (("core", r.core), *links(board, build.graph, r.clock_mhz).items())
+            yield Board(
+                r.board, r.fits, fit_in_words(r), r.core, r.system, r.limit, r.clock_mhz, bounds
+            )

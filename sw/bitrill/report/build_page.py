@@ -234,7 +234,11 @@ class BuildPage:
         if times is None:
             return None
         end = max(self.predicted.latency, max(t.last for t in times.values()))
-        return tuple(time_row(n.name, n.kind, times[n.name], end) for n in self.graph.nodes)
+        ii = float(self.predicted.ii)
+        return tuple(
+            time_row(n.name, n.kind, times[n.name], end, min(1.0, n.interval / ii))
+            for n in self.graph.nodes
+        )
 
 
 def _waits(times: OperatorTimes) -> str:

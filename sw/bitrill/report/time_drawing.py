@@ -24,13 +24,15 @@ class TimeRow:
     busy: int
     starved: int
     blocked: int
+    load: float
+    """Share of the cycles in which it works when frames follow each other."""
     left: float
     wide: float
     areas: tuple[tuple[str, str], ...]
     """Class and path of each area, from the bottom up: work, waiting for input, for output."""
 
 
-def time_row(name: str, kind: str, times: OperatorTimes, latency: int) -> TimeRow:
+def time_row(name: str, kind: str, times: OperatorTimes, latency: int, load: float) -> TimeRow:
     """Return an operator's row in a diagram of ``latency`` cycles."""
     edges = np.linspace(0, latency + 1, STEPS + 1)
     cycles = _cycles(times)
@@ -53,6 +55,7 @@ def time_row(name: str, kind: str, times: OperatorTimes, latency: int) -> TimeRo
         busy,
         waited[Wait.INPUT],
         waited[Wait.OUTPUT],
+        load,
         round(left, 1),
         round(max(1.0, wide), 1),
         tuple(areas),

@@ -61,14 +61,25 @@ def read(folder: Path) -> History:
         points = {int(p["number"]): p for p in front["front"]}
         if not set(objectives) <= {"accuracy", *FIGURES}:
             raise ValueError
-        counts = [int(front[key]) for key in ("trials", "finished", "failed", "pruned")]
+        asked, finished = int(front["trials"]), int(front["finished"])
+        failed, pruned = int(front["failed"]), int(front["pruned"])
         reasons = {str(k): int(v) for k, v in front["reasons"].items()}
         best = {n: _of_point(p, folder) for n, p in points.items()}
         known = _stored(folder, str(front["name"]), best)
         trials = known or tuple(best.values())
     except (AttributeError, KeyError, TypeError, ValueError) as error:
         raise StorageError(f"{file} is not the front of a search, or was changed") from error
-    return History(str(front["name"]), objectives, *counts, reasons, trials, known is not None)
+    return History(
+        str(front["name"]),
+        objectives,
+        asked,
+        finished,
+        failed,
+        pruned,
+        reasons,
+        trials,
+        known is not None,
+    )
 
 
 def _stored(folder: Path, name: str, front: Mapping[int, Trial]) -> tuple[Trial, ...] | None:
