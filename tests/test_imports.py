@@ -60,7 +60,17 @@ ROOF = ("bitrill.cli", "bitrill.flow", "bitrill.__main__")
 OUTSIDE = {
     "bitrill": {"numpy", "platformdirs"},
     "bitrill.frontend": {"numpy", "onnx", "google"},  # google.protobuf is what onnx stands on
-    "bitrill.train": {"numpy", "onnx", "onnxruntime", "torch", "brevitas", "qonnx", "sklearn"},
+    "bitrill.train": {
+        "numpy",
+        "onnx",
+        "onnxruntime",
+        "torch",
+        "brevitas",
+        "qonnx",
+        "sklearn",
+        "pooch",
+        "platformdirs",
+    },
     "bitrill.compress": {
         "numpy",
         "torch",

@@ -54,6 +54,10 @@ def test_other_shells(run: Run) -> None:
     assert run("--completion", "fish")[0] == 2
 
 
+def test_it_is_no_option_of_a_verb() -> None:
+    assert "completion" not in vars(parser.parse(["boards"]))
+
+
 def test_without_shtab(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(sys.modules, "shtab", None)
     with pytest.raises(ToolError, match=r"pip install 'bitrill\[cli\]'"):

@@ -70,9 +70,9 @@ def test_it_is_fetched_once(small: Path, tmp_path: Path):
 
 def test_a_wrong_sum_is_not_kept(small: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
     monkeypatch.setattr(cifar10, "MD5", "0" * 32)
-    with pytest.raises(StorageError, match=r"cifar-10.* must have the MD5 sum 0{32}, not \w{32}"):
+    with pytest.raises(StorageError, match=r"cifar-10.* must have the MD5 sum 0{32}, and has"):
         datasets.load("cifar10")
-    assert not (tmp_path / "data").exists()
+    assert not any(p.is_file() for p in (tmp_path / "data").rglob("*"))
 
 
 def test_no_network_is_told(small: Path):

@@ -5,22 +5,18 @@ A set is ``x``, float32 ``[N, C, H, W]`` in 0..1, and ``labels``, int64 ``[N]``:
 - ``digits``: the 1,797 handwritten 8x8 digits bundled with scikit-learn, ``x / 16``. Sorted by
   class (stable), every fifth image is for testing: 360 for testing, 1,437 for training.
 - ``mnist``, ``fashion``: 28x28, ``x / 255``, 60,000 + 10,000, from gzipped IDX files (LeCun et al.)
-  in the folder ``mnist/`` or ``fashion/`` of ``$BITRILL_DATA``, else of ``~/.cache/bitrill``.
-  Missing files are downloaded from the set's public mirror; uncompressed, they must have the MD5
-  sums of the official files.
+  in the folder ``mnist/`` or ``fashion/`` of ``$BITRILL_DATA``, else of the user's cache folder.
+  Missing files are downloaded from the set's public mirror; they must have the MD5 sums of the
+  official files.
 - ``cifar10``: 3x32x32, ``x / 255``, 50,000 + 10,000, from the archive of the set's binary form in
   the folder ``cifar10/``, downloaded if missing; the archive must have the official MD5 sum.
 """
 
 import gzip
-import hashlib
 import io
 import os
 import struct
-import urllib.error
-import urllib.request
 import zlib
-from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal, TypeAlias
@@ -28,27 +24,23 @@ from typing import Any, Literal, TypeAlias
 import numpy as np
 
 from ..errors import SpecError, StorageError, ToolError
-from ..storage import read_bytes, write_bytes
+from ..storage import read_bytes
 from . import cifar10
+from .fetching import FetchProgress as FetchProgress
+from .fetching import fetch
 from .recipes import DATASETS
 
 Split: TypeAlias = Literal["train", "test"]
-FetchProgress: TypeAlias = Callable[[str, int, int], None]
-"""Function called with a file's name, the bytes received and the bytes in all (0: unknown)."""
-
 CLASSES = 10
 
 _SIDE = 28
 _COUNT = {"train": 60_000, "test": 10_000}
 _PREFIX = {"train": "train", "test": "t10k"}
-_FETCH_BLOCK = 1 << 16
-_FETCH_LIMIT = 256 << 20
-_TIMEOUT_SECONDS = 30
 
 
 @dataclass(frozen=True)
 class Mirror:
-    """Public address of a set's four files, and the MD5 sums of their uncompressed bytes."""
+    """Public address of a set's four files, and the MD5 sums of the files, which are gzipped."""
 
     url: str
     md5: dict[str, str]
@@ -58,19 +50,19 @@ MIRRORS = {
     "mnist": Mirror(
         "https://ossci-datasets.s3.amazonaws.com/mnist/",
         {
-            "train-images-idx3-ubyte": "6bbc9ace898e44ae57da46a324031adb",
-            "train-labels-idx1-ubyte": "a25bea736e30d166cdddb491f175f624",
-            "t10k-images-idx3-ubyte": "2646ac647ad5339dbf082846283269ea",
-            "t10k-labels-idx1-ubyte": "27ae3e4e09519cfbb04c329615203637",
+            "train-images-idx3-ubyte": "f68b3c2dcbeaaa9fbdd348bbdeb94873",
+            "train-labels-idx1-ubyte": "d53e105ee54ea40749a09fcbcd1e9432",
+            "t10k-images-idx3-ubyte": "9fb629c4189551a2d022fa330f9573f3",
+            "t10k-labels-idx1-ubyte": "ec29112dd5afa0611ce80d1b7f02629c",
         },
     ),
     "fashion": Mirror(
         "http://fashion-mnist.s3-website.eu-central-1.amazonaws.com/",
         {
-            "train-images-idx3-ubyte": "f4a8712d7a061bf5bd6d2ca38dc4d50a",
-            "train-labels-idx1-ubyte": "9018921c3c673c538a1fc5bad174d6f9",
-            "t10k-images-idx3-ubyte": "8181f5470baa50b63fa0f6fddb340f0a",
-            "t10k-labels-idx1-ubyte": "15d484375f8d13e6eb1aabb0c3f46965",
+            "train-images-idx3-ubyte": "8d4fb7e6c68d591d4c3dfef9ec88bf0d",
+            "train-labels-idx1-ubyte": "25c81989df183df01b3e8a0aad5dffbe",
+            "t10k-images-idx3-ubyte": "bef4ecab320f06d8554ea6380940ec79",
+            "t10k-labels-idx1-ubyte": "bb300cfdad3c16e7a12a480ee83cd310",
         },
     ),
 }
@@ -105,9 +97,11 @@ def load(
 
 
 def data_folder() -> Path:
-    """Return ``$BITRILL_DATA``, else ``~/.cache/bitrill``."""
+    """Return ``$BITRILL_DATA``, else ``bitrill`` in the user's cache folder of this system."""
+    import platformdirs
+
     given = os.environ.get("BITRILL_DATA")
-    return Path(given) if given else Path.home() / ".cache" / "bitrill"
+    return Path(given) if given else platformdirs.user_cache_path("bitrill", appauthor=False)
 
 
 def _check(name: str) -> None:
@@ -134,7 +128,10 @@ def _idx(folder: Path, name: str, file: str, progress: FetchProgress | None) -> 
     """Load one IDX file of the set, uint8: ``[N, 28, 28]`` images or ``[N]`` labels."""
     path = folder / f"{file}.gz"
     if not path.is_file():
-        _fetch(path, name, file, progress)
+        mirror = MIRRORS[name]
+        how = "put its four .gz files"
+        url = f"{mirror.url}{path.name}"
+        fetch(url, path, mirror.md5[file], name=name, how=how, progress=progress)
     count = _COUNT["train" if file.startswith("train") else "test"]
     sizes = (count, _SIDE, _SIDE) if "images" in file else (count,)
     return parse_idx(unzip(read_bytes(path), _bytes(sizes), path), sizes, path)
@@ -145,9 +142,8 @@ def _cifar10(
 ) -> tuple[np.ndarray, np.ndarray]:
     path = folder / cifar10.FILE
     if not path.is_file():
-        data = _received(cifar10.URL, path, "cifar10", f"put {cifar10.FILE}", progress)
-        cifar10.check(data, cifar10.URL)
-        write_bytes(path, data)
+        how = f"put {cifar10.FILE}"
+        fetch(cifar10.URL, path, cifar10.MD5, name="cifar10", how=how, progress=progress)
     return cifar10.read(path, split)
 
 
@@ -182,47 +178,3 @@ def parse_idx(data: bytes, sizes: tuple[int, ...], path: Path) -> np.ndarray:
         length = f"{len(data)}" if len(data) < _bytes(sizes) else "more"
         raise StorageError(f"{path} must be {_bytes(sizes)} bytes long unzipped, not {length}")
     return np.frombuffer(data, np.uint8, offset=header).reshape(sizes)
-
-
-def _fetch(path: Path, name: str, file: str, progress: FetchProgress | None) -> None:
-    """Download one file of the set to ``path``; it is written only if its MD5 sum is correct."""
-    mirror = MIRRORS[name]
-    url = f"{mirror.url}{file}.gz"
-    data = _received(url, path, name, "put its four .gz files", progress)
-    count = _COUNT["train" if file.startswith("train") else "test"]
-    size = _bytes((count, _SIDE, _SIDE) if "images" in file else (count,))
-    md5 = hashlib.md5(unzip(data, size, Path(path.name)), usedforsecurity=False).hexdigest()
-    if md5 != mirror.md5[file]:
-        raise StorageError(
-            f"{url} must have the MD5 sum {mirror.md5[file]} uncompressed, not {md5}"
-        )
-    write_bytes(path, data)
-
-
-def _received(url: str, path: Path, name: str, how: str, progress: FetchProgress | None) -> bytes:
-    """Download ``url``; a `ToolError` explains ``how`` to put the data there by hand."""
-    try:
-        return _download(url, path.name, progress)
-    except (urllib.error.URLError, OSError, ValueError) as error:
-        reason = getattr(error, "reason", None) or error
-        raise ToolError(
-            f"the data set {name} is not in {path.parent} and cannot be fetched from {url}:"
-            f" {reason}; {how} there, or set BITRILL_DATA to the folder above it"
-        ) from error
-
-
-def _download(url: str, file: str, progress: FetchProgress | None) -> bytes:
-    with urllib.request.urlopen(url, timeout=_TIMEOUT_SECONDS) as reply:
-        total = int(reply.headers.get("Content-Length") or 0)
-        parts: list[bytes] = []
-        received = 0
-        while block := reply.read(_FETCH_BLOCK):
-            parts.append(block)
-            received += len(block)
-            if received > _FETCH_LIMIT:
-                raise ValueError(f"it is larger than {_FETCH_LIMIT} bytes")
-            if progress is not None:
-                progress(file, received, total)
-    if total and received != total:
-        raise ValueError(f"the connection ended after {received} of {total} bytes")
-    return b"".join(parts)
