@@ -25,7 +25,7 @@ PACKAGES = {name: rank for rank, name in enumerate(FOLDERS)}
 
 ROOMS = (
     "errors exact enclosure outward steps real functions storage requirements progress engines jobs"
-    " programs provenance processes practice",
+    " programs provenance processes practice tracking",
     "ir",
     "parts",
     "arith",

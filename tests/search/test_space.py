@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -14,8 +15,6 @@ from search.spaces import BITS, RECIPE, space
 
 
 def parsed(**changes: Any) -> spaces.Space:
-    from pathlib import Path
-
     return spaces.parse(space(**changes), Path())
 
 
@@ -116,6 +115,28 @@ def test_a_model_is_not_trained() -> None:
     assert caught.value.details["faults"] == [
         f"{where}: accuracy must be left out with model, which is not trained"
         for where in ("objectives", "constraints")
+    ]
+
+
+def test_haq_gives_each_layer_its_bits() -> None:
+    made = parsed(
+        space={},
+        search={},
+        preset={"name": "haq", "step": 2, "weights": ["int2", "int4"], "acts": [2, 4, 8]},
+        constraints={"energy_nj": 3},
+    ).with_layers(["1", "a.b"])
+    assert made.settings.objectives == ("accuracy",)
+    assert {key: d.ends() for key, d in made.domains.items()} == {
+        f"step.2.layers.{layer}.{what}": values
+        for layer in ("1", "a.b")
+        for what, values in (("weights", ("int2", "int4")), ("acts", (2, 4, 8)))
+    }
+    assert [set(each.values()) for each in made.start] == [{"int2", 2}, {"int4", 4}]
+    assert made.recipe(made.start[1]).steps[1].kind == "quantize"
+    told = faults(space={}, preset={"name": "haq", "step": 1})
+    assert told == [
+        "preset: step must be one of kind quantize (steps: 1 train, 2 quantize), not 1",
+        "preset: haq needs a budget: one of lcs, energy_nj, latency_ns in [constraints]",
     ]
 
 

@@ -7,6 +7,7 @@ import math
 from typing import Any, TypeAlias
 
 from ..engines import ENGINES
+from ..tracking import TRACKERS
 from ..train.lut_recipe import LUTNET
 from ..train.precise_recipe import PRECISION
 from ..train.recipes import ACTS, CHANNELS, DATASETS, RECIPES, WEIGHTS
@@ -80,6 +81,9 @@ _ON_BOARD = (
     _BUILD,
     _MORE_BOARDS,
 )
+_TRACK = argument(
+    "--track", choices=tuple(TRACKERS), help="tell an experiment tracker what is reached"
+)
 _TRAIN = (
     argument(
         "recipe",
@@ -115,6 +119,7 @@ _TRAIN = (
     argument("--mean", type=number, metavar="M", help="subtracted from x; 0.5 if not given"),
     argument("--std", type=number, metavar="D", help="divides x - M; 0.5 if not given"),
     argument("--resume", action="store_true", help="go on from the checkpoint in DIR"),
+    _TRACK,
 )
 _NO_ADVICE = argument("--no-advice", action="store_true", help="do not suggest what to try next")
 _COMPRESS = (
@@ -128,15 +133,27 @@ _COMPRESS = (
         help="if the recipe has changed, repeat the steps in DIR from the first changed one on",
     ),
     _NO_ADVICE,
+    _TRACK,
 )
 _SEARCH = (
-    argument("space", metavar="SPACE.toml", help="keys of a recipe, and the values they may have"),
+    argument(
+        "space",
+        nargs="?",
+        metavar="SPACE.toml",
+        help="keys of a recipe, and the values they may have",
+    ),
     argument("--trials", type=whole, metavar="N", help="trials in all; default: the space's, 50"),
     *_JOBS,
     argument(
         "--out", metavar="DIR", help="folder of front.json and each trial; default: named as SPACE"
     ),
     argument("--seed", type=whole, metavar="S", help="seed of what is drawn; default: the space's"),
+    argument(
+        "--show",
+        metavar="DIR",
+        help="show how the search in DIR stands, on a terminal until it is done",
+    ),
+    _TRACK,
 )
 _FILE = (
     argument("model", metavar="MODEL", help="a QONNX file"),

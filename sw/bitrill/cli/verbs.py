@@ -7,7 +7,7 @@ from .. import flow
 from ..errors import UnsupportedError
 from ..flow.result import Json, Result
 from ..progress import Progress
-from . import show
+from . import live, show
 
 COMMAND_LINE_ONLY = ("verb", "json", "verbose", "quiet")
 """Options that are not parameters."""
@@ -26,6 +26,8 @@ def call(options: argparse.Namespace, progress: Progress) -> tuple[int, Json | s
         arguments["progress"] = progress
     try:
         result: Result = function(**arguments)
+        if isinstance(result, flow.Searched) and options.show and not options.json:
+            result = live.follow(lambda: function(**arguments), show.searched)
     except UnsupportedError as error:
         if options.verb != "inspect":
             raise

@@ -75,7 +75,10 @@ class Row:
 
 @dataclass
 class Chain:
-    """A run of a recipe in a folder: ``run`` takes the steps that are not done yet."""
+    """A run of a recipe in a folder: ``run`` takes the steps that are not done yet.
+
+    ``told`` is called with the figures after each step, also after one that was done before.
+    """
 
     recipe: Recipe
     folder: Path
@@ -83,6 +86,7 @@ class Chain:
     progress: Progress
     redo: bool = False
     rows: list[Row] = field(default_factory=list)
+    told: Callable[[Row], None] = lambda _row: None
 
     def __post_init__(self) -> None:
         self.files = Checkpoints(self.folder, self.recipe.to_json)
@@ -102,7 +106,7 @@ class Chain:
             for k, saved in enumerate(done[:reached], 1):
                 assert saved is not None
                 self._restore(state, k, saved)
-                self.rows.append(Row(**saved["row"]))
+                self._add(Row(**saved["row"]))
             for k in range(reached + 1, len(done) + 1):
                 self._take(state, k)
         return self.rows
@@ -155,12 +159,16 @@ class Chain:
         except BitrillError as error:
             error.args = (f"step {number} ({step.kind}): {error}",)
             raise
-        self.rows.append(row)
+        self._add(row)
         saved = {"masks": state.masks, "shared": state.shared, "spectra": state.spectra}
         saved |= {"choices": choices}
         saved |= {"module": state.module.state_dict(), "row": asdict(row)}
         self.files.save(number, saved)
         write_json(self.folder / "steps.json", steps_json(self))
+
+    def _add(self, row: Row) -> None:
+        self.rows.append(row)
+        self.told(row)
 
     def _row(
         self, state: State, number: int, step: Step, choices: Mapping[str, object], seconds: float

@@ -12,6 +12,7 @@ from ..ir import is_searched
 from ..parts.devices import PORTABLE, part_of
 from ..resources.estimate import Resources, network_resources
 from ..timing.predict import predict
+from ..tracking import Tracker, tracked
 from .extras import Progress, extra, logged
 from .result import Json, Result, Table, exact_number
 from .steps import Goal, fold, fold_for, integers, load
@@ -85,6 +86,7 @@ def compress(
     out: str | Path,
     redo: bool = False,
     no_advice: bool = False,
+    track: str | Tracker | None = None,
     progress: Progress = logged,
 ) -> Compressed:
     """Run a recipe, or go on with it: ``model.onnx``, ``steps.json`` and checkpoints in ``out``.
@@ -92,7 +94,8 @@ def compress(
     ``recipe``: a TOML file, or its tables; relative paths start at the file, or where Python runs.
     Steps that are done are not done again. ``redo``: where the recipe has changed, do the first
     step that differs and those behind it again; without it, that is an error. ``no_advice``:
-    leave out what rules of the field would try next.
+    leave out what rules of the field would try next. ``track``: ``mlflow``, ``wandb`` or a
+    `bitrill.tracking.Tracker`, told of each step; with folds, of the first chain's.
 
     Raises `SpecError` with all that is wrong in a recipe, its data or its network; `ToolError` if a
     package is missing or training diverges; `UnsupportedError` for a network that hardware cannot
@@ -111,7 +114,13 @@ def compress(
         chains.Chain(each, folder, answer, progress, redo)
         for each, folder in recipes.folds(read, Path(out))
     ]
-    rows = chains.averaged([chain.run() for chain in made])
+    about = {"recipe": read.model.recipe or read.model.module, "out": str(out)}
+    about |= {f"step {k}": each.kind for k, each in enumerate(read.steps, 1)}
+    with tracked(track, "compress", about) as run:
+        made[0].told = lambda row: run.step(asdict(row))
+        rows = chains.averaged([chain.run() for chain in made])
+        run.last = asdict(rows[-1])
+        run.files = [made[0].model, made[0].folder / "steps.json"]
     if no_advice:
         rows = [replace(row, advice=()) for row in rows]
     return Compressed(tuple(rows), made[0].model if made[0].model.exists() else None)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import asdict, dataclass, replace
 from fractions import Fraction
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -15,6 +15,7 @@ from ..parts.devices import PORTABLE, part_of
 from ..resources.energy import energy_nj
 from ..resources.estimate import Resources, network_resources
 from ..timing.predict import predict
+from ..tracking import Tracker, tracked
 from .extras import Progress, extra, logged
 from .result import Json, Result, Table, exact_number
 from .steps import Goal, fold, fold_for, integers, load
@@ -34,8 +35,13 @@ class Searched(Result):
 
     @property
     def ok(self) -> bool:
-        """Whether a trial has met every constraint."""
-        return bool(self.standing.front)
+        """Whether a trial has met every constraint, or some are still to come."""
+        return bool(self.standing.front) or not self.ended
+
+    @property
+    def ended(self) -> bool:
+        """Whether all trials are done."""
+        return self.standing.finished >= self.standing.trials
 
     def summary(self) -> dict[str, object]:
         now = self.standing
@@ -43,7 +49,7 @@ class Searched(Result):
             "search": now.name,
             "trials": f"{now.finished} of {now.trials}, {now.failed} failed, {now.pruned} pruned",
             "front": len(now.front),
-            "time left": _left(now.seconds_left) if now.finished < now.trials else "-",
+            "time left": "-" if self.ended else _left(now.seconds_left),
             "folder": self.folder,
         }
 
@@ -77,13 +83,15 @@ def _left(seconds: float | None) -> str:
 
 
 def search(
-    space: str | Path | Mapping[str, Any],
+    space: str | Path | Mapping[str, Any] | None = None,
     *,
     trials: int | None = None,
     jobs: int = 1,
     dask: str | None = None,
     out: str | Path | None = None,
     seed: int | None = None,
+    show: str | Path | None = None,
+    track: str | Tracker | None = None,
     progress: Progress = logged,
 ) -> Searched:
     """Search a space, or go on with it; ``front.json`` and each trial's files in ``out``.
@@ -91,15 +99,21 @@ def search(
     ``space``: a TOML file, or its tables; relative paths start at the file, or where Python runs.
     ``trials`` and ``seed`` stand over the space's own; ``out``: by default a folder named as the
     space. ``jobs``: processes that share the work; ``dask``: a scheduler whose workers do.
+    ``track``: ``mlflow``, ``wandb`` or a `bitrill.tracking.Tracker`, told of each trial. ``show``:
+    in place of a space, the folder of a search, which may be running: how it stands.
 
     Raises `SpecError` with all that is wrong in a space, `StorageError` for a storage that does
     not answer or is of another version, `ToolError` if a package is missing.
     """
+    if (space is None) is (show is None):
+        raise SpecError("either a space to search or --show with a search's folder must be given")
+    if show is not None:
+        return shown(Path(show))
+    assert space is not None
     with extra("search", "search"):
         from ..search import space as spaces
         from ..search.loop import Search
-    tables = isinstance(space, Mapping)
-    read = spaces.parse(space, Path()) if tables else spaces.load(Path(space))
+    read = spaces.parse(space, Path()) if isinstance(space, Mapping) else spaces.load(Path(space))
     if seed is not None:
         read = replace(read, settings=replace(read.settings, seed=seed))
     if read.constraints.board is not None:
@@ -108,9 +122,22 @@ def search(
     if count < 1:
         raise SpecError(f"trials must be at least 1, not {count}")
     folder = Path(read.name if out is None else out)
-    with open_executor(jobs, dask) as executor:
-        standing = Search(read, folder, answered, executor, progress, count).run()
+    about = {"space": read.name, "trials": count, **asdict(read.settings)}
+    with open_executor(jobs, dask) as executor, tracked(track, f"search {read.name}", about) as run:
+        one = Search(read, folder, answered, executor, progress, count, run.step)
+        try:
+            standing = one.run()
+        except KeyboardInterrupt:
+            raise KeyboardInterrupt(f"the same command goes on in {folder}") from None
+        run.files = [folder / "front.json"]
     return Searched(standing, folder)
+
+
+def shown(folder: Path) -> Searched:
+    """Return how the search in a folder stands; raises `StorageError` for another folder."""
+    with extra("search", "search"):
+        from ..search.front import Standing
+    return Searched(Standing.read(folder / "front.json"), folder)
 
 
 def answered(model: Path, target: Hardware, board: str | None) -> Answer:

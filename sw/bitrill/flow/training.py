@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
+from ..tracking import Run, Tracker, tracked
 from .extras import Progress, logged
 from .result import Json, Result
 
@@ -35,6 +36,34 @@ class Trained(Result):
         return dict(self.metrics)
 
 
+TRACKED = ("recipe", "weights", "acts", "dataset", "epochs", "seed", "width", "prune", "budget")
+"""Options that a tracker is told."""
+
+
+@dataclass
+class _Epochs:
+    """Progress of a training, of which a tracker hears once an epoch."""
+
+    run: Run
+    progress: Progress
+    now: tuple[int, dict[str, object]] | None = None
+
+    def __call__(
+        self, epoch: int, n_epochs: int, k: int, n: int, loss: float, accuracy: float | None
+    ) -> None:
+        known = "" if accuracy is None else f", accuracy {100 * accuracy:.2f} %"
+        self.progress(f"epoch {epoch}/{n_epochs}{known}", (epoch - 1) * n + k, n_epochs * n)
+        if self.now is not None and self.now[0] != epoch:
+            self.end()
+        self.now = epoch, {"loss": loss, "accuracy": accuracy}
+
+    def end(self) -> None:
+        """Tell of the epoch that is over."""
+        if self.now is not None:
+            self.run.step(self.now[1])
+        self.now = None
+
+
 def train(
     recipe: str,
     *,
@@ -50,39 +79,41 @@ def train(
     width: int | None = None,
     prune: float | None = None,
     budget: int | None = None,
+    track: str | Tracker | None = None,
     progress: Progress = logged,
 ) -> Trained:
     """Train a recipe, export it and compare the export with torch.
 
     Options as in `bitrill.train.train`. Writes ``model.onnx`` and ``metrics.json`` to ``out``.
+    ``track``: ``mlflow``, ``wandb`` or a `bitrill.tracking.Tracker`, told of each epoch.
     """
     from .. import train as training
 
-    def batch(
-        epoch: int, n_epochs: int, k: int, n: int, loss: float, accuracy: float | None
-    ) -> None:
-        known = "" if accuracy is None else f", accuracy {100 * accuracy:.2f} %"
-        progress(f"epoch {epoch}/{n_epochs}{known}", (epoch - 1) * n + k, n_epochs * n)
-
-    try:
-        metrics = training.train(
-            recipe,
-            out=out,
-            weights=weights,
-            acts=acts,
-            dataset=dataset,
-            epochs=epochs,
-            seed=seed,
-            resume=resume,
-            mean=mean,
-            std=std,
-            width=width,
-            prune=prune,
-            budget=budget,
-            progress=batch,
-        ).metrics
-    except KeyboardInterrupt:
-        raise KeyboardInterrupt(f"go on with --resume --out {out}") from None
+    given = {k: v for k, v in locals().items() if k in TRACKED and v is not None}
+    with tracked(track, f"train {recipe}", given) as run:
+        told = _Epochs(run, progress)
+        try:
+            metrics = training.train(
+                recipe,
+                out=out,
+                weights=weights,
+                acts=acts,
+                dataset=dataset,
+                epochs=epochs,
+                seed=seed,
+                resume=resume,
+                mean=mean,
+                std=std,
+                width=width,
+                prune=prune,
+                budget=budget,
+                progress=told,
+            ).metrics
+        except KeyboardInterrupt:
+            raise KeyboardInterrupt(f"go on with --resume --out {out}") from None
+        told.end()
+        run.last = {"accuracy": metrics["accuracy"], "parameters": metrics["parameters"]}
+        run.files = [Path(out) / "model.onnx", Path(out) / "metrics.json"]
     return Trained(
         metrics["name"],
         Path(out) / "model.onnx",

@@ -98,7 +98,7 @@ class SharedChain(Chain):
                         self._take(state, k)
                         continue
                 self._restore(state, k, saved)
-                self.rows.append(Row(**saved["row"]))
+                self._add(Row(**saved["row"]))
             self._write(state)
         return self.rows
 

@@ -14,7 +14,8 @@ from optuna.trial import FrozenTrial, TrialState
 
 from ..compress.recipe import Hardware
 from ..compress.sources import ARRAYS
-from ..storage import write_bytes, write_json, write_text
+from ..errors import StorageError
+from ..storage import read_json, write_bytes, write_json, write_text
 from . import toml
 from .paths import Tables, with_values
 from .ranks import beats, costs
@@ -68,6 +69,17 @@ class Standing:
     seconds_left: float | None
     front: tuple[Point, ...]
     reasons: Mapping[str, int]
+
+    @staticmethod
+    def read(path: Path) -> Standing:
+        """Read what a search has written last; raises `StorageError` for what none has."""
+        value = read_json(path)
+        try:
+            points = tuple(Point(**each) for each in value.pop("front"))
+            objectives = tuple(value.pop("objectives"))
+            return Standing(**value, objectives=objectives, front=points)
+        except (AttributeError, KeyError, TypeError) as error:
+            raise StorageError(f"{path} is not the front of a search, or was changed") from error
 
     def to_json(self) -> dict[str, object]:
         """Return what ``front.json`` holds."""

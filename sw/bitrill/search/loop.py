@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TypeAlias
 
 from optuna.trial import Trial, TrialState
 
-from ..compress import sources
+from ..compress import sources, tracing
 from ..compress.chain import check_outputs
+from ..compress.quantizers.table import INPUT, require_matches
 from ..compress.training import seeded
 from ..errors import StorageError
 from ..jobs import Executor, Team, marked
@@ -20,6 +21,7 @@ from ..storage import read_bytes, write_json
 from .domains import Value
 from .figures import Answers
 from .front import Standing, standing, write_trial
+from .paths import with_values
 from .ranks import costs, kept
 from .samplers import drawn
 from .space import Space
@@ -41,7 +43,10 @@ POLL_SECONDS = 1.0
 
 @dataclass
 class Search:
-    """A search in a folder, by one process; others may work at the same one."""
+    """A search in a folder, by one process; others may work at the same one.
+
+    ``told`` is called with the figures of each trial that this process has done.
+    """
 
     space: Space
     out: Path
@@ -49,12 +54,14 @@ class Search:
     executor: Executor
     progress: Progress
     count: int
+    told: Callable[[Mapping[str, object]], None] = lambda _figures: None
     times: list[float] = field(default_factory=list)
     written: float = 0.0
 
     def run(self) -> Standing:
         """Do trials until all are done, here or elsewhere; returns the front."""
-        data, source = prepared(self.space)
+        data, source, layers = prepared(self.space)
+        self.space = self.space.with_layers(layers)
         self.out.mkdir(parents=True, exist_ok=True)
         identity = {**self.space.to_json(), "source": source}
         trials = open_trials(self.space, self.out, self.count, identity)
@@ -134,6 +141,7 @@ class Search:
             write_trial(self.space, values, outcome, self.out)
         kept = Ended(outcome.figures, outcome.reason, outcome.seconds, misses, points)
         trials.end(outcome.number, state, kept)
+        self.told({"trial": outcome.number, **outcome.figures})
         self.times.append(time.monotonic())
         if self.times[-1] - self.written > WRITE_SECONDS:
             self._written(trials)
@@ -147,19 +155,37 @@ class Search:
         return now
 
 
-def prepared(space: Space) -> tuple[sources.Data | None, str]:
-    """Load the recipe's data and make its network once; returns the data and its function's file.
+def prepared(space: Space) -> tuple[sources.Data | None, str, list[str]]:
+    """Load the recipe's data and make its network once.
+
+    Returns the data, the text of its function's file, and the names of its layers with weights.
 
     What is wrong with them is told before any trial. Raises `SpecError`, `StorageError`.
     """
     if space.model is not None:
         if not space.model.is_file():
             raise StorageError(f"cannot read {space.model}: there is no such file")
-        return None, ""
+        return None, "", []
     recipe = space.recipe({})
     data = recipe.data.load(recipe.folder)
     with seeded(recipe.training.seed):
-        check_outputs(recipe.model.make(recipe.folder, data), data, "the network")
+        module = recipe.model.make(recipe.folder, data)
+        check_outputs(module, data, "the network")
     place = (recipe.model.module or "").rpartition(":")[0]
     source = read_bytes(recipe.folder / place).decode() if place.endswith(".py") else ""
-    return data, source
+    layers = [name for name, _ in tracing.weighted_layers(module)]
+    _require_layers(space, layers)
+    return data, source, layers
+
+
+def _require_layers(space: Space, layers: list[str]) -> None:
+    """Raise `SpecError` for patterns of the space that match no layer of the network.
+
+    Where a step gives a layer other names, as `factor` does, only its trial can tell.
+    """
+    if any(step["kind"] in ("factor", "fold") for step in space.tables["step"]):
+        return
+    table = with_values(space.tables, {key: each.ends()[0] for key, each in space.domains.items()})
+    for step in table["step"]:
+        if step["kind"] == "quantize":
+            require_matches([p for p in step.get("layers", {}) if p != INPUT], layers, "space")

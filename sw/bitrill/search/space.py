@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import tomllib
-from collections.abc import Mapping
-from dataclasses import asdict, dataclass, field
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Any, Literal, TypeVar
 
@@ -16,8 +16,9 @@ from ..storage import read_bytes
 from .domains import Choices, Domain, Value, domain
 from .figures import OBJECTIVES, Constraints
 from .paths import Tables, with_values
+from .presets import Preset
 
-TABLES = ("recipe", "model", "hardware", "search", "space", "constraints", "start")
+TABLES = ("recipe", "model", "hardware", "search", "space", "preset", "constraints", "start")
 
 SAMPLERS = ("random", "tpe", "nsga2", "nsga3")
 
@@ -81,6 +82,18 @@ class Space:
     start: tuple[Mapping[str, Value], ...]
     folder: Path
     name: str
+    preset: Preset | None = None
+
+    def with_layers(self, layers: Sequence[str]) -> Space:
+        """Return the space with the keys that its preset means for a network of these layers."""
+        if self.preset is None:
+            return self
+        domains = {**self.preset.domains(layers), **self.domains}
+        faults = _wrong_keys(replace(self, domains=domains))
+        if faults:
+            raise SpecError("; ".join(faults), faults=faults)
+        start = (*self.start, *self.preset.start(layers))
+        return replace(self, domains=domains, start=start)
 
     def recipe(self, values: Mapping[str, Value]) -> Recipe:
         """Return the recipe of a trial; raises `SpecError`."""
@@ -124,9 +137,12 @@ def parse(tables: Mapping[str, Any], folder: Path, name: str = "search") -> Spac
     reading = _Reading(faults)
     settings = reading.table(Settings, tables, "search") or Settings()
     constraints = reading.table(Constraints, tables, "constraints") or Constraints()
-    domains = reading.domains(tables.get("space"))
+    preset = reading.table(Preset, tables, "preset")
+    domains = reading.domains(tables.get("space", {}), "preset" in tables)
+    if preset is not None and "objectives" not in tables.get("search", {}):
+        settings = replace(settings, objectives=("accuracy",))
     if base is not None:
-        made = Space(base, model, settings, domains, constraints, (), beside, name)
+        made = Space(base, model, settings, domains, constraints, (), beside, name, preset)
         faults += _wrong_keys(made) or _contradictions(made)
     start = tables.get("start", [])
     faults += _wrong_start(start, domains)
@@ -141,6 +157,7 @@ def parse(tables: Mapping[str, Any], folder: Path, name: str = "search") -> Spac
         tuple(dict(each) for each in start),
         beside,
         settings.name or name,
+        preset,
     )
 
 
@@ -158,9 +175,9 @@ class _Reading:
             self.faults += reasons(error)
             return None
 
-    def domains(self, table: object) -> dict[str, Domain]:
-        """Return the keys with their values."""
-        if not isinstance(table, Mapping) or not table:
+    def domains(self, table: object, preset: bool) -> dict[str, Domain]:
+        """Return the keys with their values; there may be none beside a preset."""
+        if not isinstance(table, Mapping) or not (table or preset):
             self.faults.append("the space is empty: [space] must name a key with its values")
             return {}
         found: dict[str, Domain] = {}
@@ -235,12 +252,29 @@ def _contradictions(space: Space) -> list[str]:
     for name in ("lcs", "ramb18", "dsp", "latency_ns", "energy_nj"):
         if getattr(asked, name) == 0 and name in objectives:
             faults.append(f"{name} must not be an objective where the constraint holds it at 0")
+    faults += _wrong_preset(space)
     most = _most_fps(space)
     if asked.fps is not None and most is not None and asked.fps > most:
         faults.append(
             f"constraints: fps of at least {asked.fps:,g} contradicts the space, which folds for"
             f" {most:,g} at most: raise hardware.fps"
         )
+    return faults
+
+
+def _wrong_preset(space: Space) -> list[str]:
+    """Return what a preset lacks: its step, and a budget."""
+    if space.preset is None:
+        return []
+    faults: list[str] = []
+    steps, number_ = space.tables.get("step", []), space.preset.step
+    kinds = [f"{k} {step.get('kind')}" for k, step in enumerate(steps, 1)]
+    if f"{number_} quantize" not in kinds:
+        told = ", ".join(kinds) or "none"
+        faults.append(f"preset: step must be one of kind quantize (steps: {told}), not {number_}")
+    budgets = ("lcs", "energy_nj", "latency_ns")
+    if all(getattr(space.constraints, name) is None for name in budgets):
+        faults.append(f"preset: haq needs a budget: one of {', '.join(budgets)} in [constraints]")
     return faults
 
 
