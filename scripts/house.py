@@ -40,7 +40,8 @@ such a word or in ``family``. Modules in ``OWNERS`` are left out.
 - ``Any``: uses in annotations (quoted ones and aliases at the top of a module too); ``dict[str,
   Any]`` is counted apart and in ``Any``
 - names of several modules: file names that more than one module has, without ``__init__`` and
-  ``__main__``; the pair ``bitrill/ops/x``, ``bitrill_hw/ops/x`` is meant and counts as one
+  ``__main__``. A module of ``hw`` in a room of ``MIRRORS`` has the name of the module of ``sw``
+  whose hardware it is: that pair is meant and counts as one
 - classes of several modules: class names that more than one module defines
 - found, told, more, left: functions with a parameter or local so named, or named so themselves
 
@@ -119,8 +120,10 @@ ROOMS = {
     "runtime": ("runtime", "plan.registers"),
     # below `train`, which takes an export through the passes to compare it with torch
     "lowering": ("lowering", "packing", "pipeline"),
-    "train, search": ("train", "search"),
+    "train": ("train",),
     "compress": ("compress",),
+    "search": ("search",),
+    "report": ("report",),
     "flow": ("flow",),
     "roof": ("cli", "doctor"),
 }
@@ -133,6 +136,14 @@ OWNERS: tuple[str, ...] = (
     "bitrill.parts.families",
 )
 """Modules (with all below them) that may compare the words, as ``bitrill.ir.types``."""
+
+MIRRORS = {
+    "bitrill_hw.ops": ("ops",),
+    "bitrill_hw.arith": ("arith",),
+    "bitrill_hw.matvec": ("ops.units", "arith", "folding"),
+    "bitrill_hw.pipeline": ("geometry",),
+}
+"""Rooms of ``hw``, and the rooms of ``sw/bitrill`` whose plans they turn into hardware."""
 
 SUBJECTS = ("style", "multiply", "coding", "primitives", "memory")
 ENDINGS = ("style", "multiply", "coding", "primitives", "family")
@@ -419,13 +430,20 @@ def any_counts(code: list[Module]) -> dict[str, list[str]]:
     return {"Any": anys, "dict[str, Any]": dicts}
 
 
+def planned_by(name: str, names: set[str]) -> str:
+    """Return the module of ``sw`` whose hardware a module of the same name is; else itself."""
+    room, _, base = name.rpartition(".")
+    plans = (f"bitrill.{inner}.{base}" for inner in MIRRORS.get(room, ()))
+    return next((plan for plan in plans if plan in names), name)
+
+
 def name_counts(code: list[Module]) -> dict[str, list[str]]:
     files, classes = defaultdict(set), defaultdict(set)
+    names = {m.name for m in code}
     for m in code:
         base = m.place.rpartition("/")[2].removesuffix(".py")
         if base not in ("__init__", "__main__"):
-            mirrored = m.name.replace("bitrill_hw.ops.", "bitrill.ops.")
-            files[base].add(mirrored if mirrored == f"bitrill.ops.{base}" else m.name)
+            files[base].add(planned_by(m.name, names))
         for node in m.nodes:
             if isinstance(node, ast.ClassDef):
                 classes[node.name].add(m.name)

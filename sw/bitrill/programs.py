@@ -167,13 +167,13 @@ def used_version(name: str, package: str) -> str | None:
 
 def yosys_share() -> Path:
     """Return the folder of Yosys' models of cells, of the Yosys that is used."""
-    found = YOSYS.locate()
-    if found.path is None:
+    program = YOSYS.locate()
+    if program.path is None:
         spec = find_spec(YOSYS.package.replace("-", "_"))
         return Path((spec.submodule_search_locations or [""])[0] if spec else "") / "share"
-    share = found.path.resolve().parents[1] / "share" / "yosys"
+    share = program.path.resolve().parents[1] / "share" / "yosys"
     if not share.is_dir():
-        raise ToolError(f"yosys at {found.path} must have its models of cells in {share}")
+        raise ToolError(f"yosys at {program.path} must have its models of cells in {share}")
     return share
 
 
@@ -239,8 +239,8 @@ def _told(path: str, changed: int, kind: _Native) -> str:
         )
     except (OSError, subprocess.TimeoutExpired):
         return ""
-    found = re.search(kind.pattern, done.stdout + done.stderr, re.MULTILINE)
-    return found[1] if found else ""
+    match = re.search(kind.pattern, done.stdout + done.stderr, re.MULTILINE)
+    return match[1] if match else ""
 
 
 @cache

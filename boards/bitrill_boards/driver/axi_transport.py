@@ -241,13 +241,13 @@ class AxiTransport:
 
     def _add_counters(self, cycles: int) -> None:
         """Add the counters of a run to those of the runs before."""
-        found = {"CYCLES": cycles}
-        found |= {name: self._read(name) for name in ("IN_STALLED", "OUT_STALLED")}
+        counts = {"CYCLES": cycles}
+        counts |= {name: self._read(name) for name in ("IN_STALLED", "OUT_STALLED")}
         for k in range(self._layers):
             for j, name in enumerate(r.LAYER):
                 offset = r.LAYERS_AT + r.LAYER_BYTES * k + 4 * j
-                found[f"{k}_{name}"] = self.registers.read(offset)
-        self.counters = {name: self.counters.get(name, 0) + n for name, n in found.items()}
+                counts[f"{k}_{name}"] = self.registers.read(offset)
+        self.counters = {name: self.counters.get(name, 0) + n for name, n in counts.items()}
 
     def _wait(self, slot: Slot) -> int:
         """Wait for the end of a run; return STATUS."""

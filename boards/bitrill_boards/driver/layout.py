@@ -7,8 +7,8 @@ import numpy as np
 from .driver_errors import DriverError
 
 FIRST, LAST, FLAT = "first", "last", "flat"
-"""Where a model's array has its channels: in its first axis (NCHW without N), in its last one, or
-in neither: the stream has the array's elements in the array's own order."""
+"""The axis that has the channels of a model's array: the first one (NCHW without N), the last one,
+or none; then the stream has the array's elements in the array's own order."""
 
 
 def to_stream(x: np.ndarray, edge: tuple[int, ...], channels: str) -> np.ndarray:

@@ -18,7 +18,7 @@ def waits(counters: Mapping[str, int], layers: Sequence[str]) -> dict[str, Any]:
     cycles = counters.get("CYCLES", 0)
     if not cycles:
         return {}
-    told: dict[str, Any] = {
+    result: dict[str, Any] = {
         side: counters[side.upper()] / cycles for side in ("in_stalled", "out_stalled")
     }
     if f"0_{LAYER[0]}" in counters:
@@ -26,6 +26,6 @@ def waits(counters: Mapping[str, int], layers: Sequence[str]) -> dict[str, Any]:
             name: {word.lower(): counters[f"{k}_{word}"] for word in LAYER}
             for k, name in enumerate(layers)
         }
-        told["layers"] = each
-        told["slowest"] = min(each, key=lambda n: each[n]["starved"] + each[n]["blocked"])
-    return told
+        result["layers"] = each
+        result["slowest"] = min(each, key=lambda n: each[n]["starved"] + each[n]["blocked"])
+    return result

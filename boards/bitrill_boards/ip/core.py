@@ -81,7 +81,7 @@ class Core:
 
     @property
     def ports(self) -> list[Port]:
-        """All ports, in the order of the module's."""
+        """Every port, in the order of the module's."""
         members = self.shell.signature.members.items()
         return [Port(name, m.shape, m.flow.name.lower()) for name, m in members]
 

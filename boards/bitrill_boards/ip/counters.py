@@ -19,9 +19,9 @@ def read_all(sheet, read, write):
         ports = json.load(file)
     offsets = {r["name"]: r["offset"] for r in ports["registers"]}
     digest = int(ports["digest"][:16], 16)
-    found = read(offsets["DIGEST_HIGH"]) << 32 | read(offsets["DIGEST_LOW"])
-    if found != digest:
-        raise ValueError(f"these registers are of network {found:016x}, not {digest:016x}")
+    present = read(offsets["DIGEST_HIGH"]) << 32 | read(offsets["DIGEST_LOW"])
+    if present != digest:
+        raise ValueError(f"these registers are of network {present:016x}, not {digest:016x}")
     write(offsets["CONTROL"], HOLD)
     counts = {name: read(offset) for name, offset in offsets.items()}
     write(offsets["CONTROL"], 0)
@@ -43,8 +43,8 @@ def layers(counts):
 
 def slowest(counts):
     """Return the layer that waits least, for data or for room behind it; None without layers."""
-    found = layers(counts)
-    return min(found, key=lambda n: waits(counts, n)) if found else None
+    counted = layers(counts)
+    return min(counted, key=lambda n: waits(counts, n)) if counted else None
 
 
 def waits(counts, layer):

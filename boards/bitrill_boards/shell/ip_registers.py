@@ -70,7 +70,7 @@ class Register:
 
 @dataclass(frozen=True)
 class RegisterMap:
-    """Where a core's registers are.
+    """Addresses of a core's registers.
 
     ``layers``: names of the layers that have counters; ``network_bits``: address bits of the
     network's own registers, 0 if its weights are not writable.
@@ -102,7 +102,7 @@ class RegisterMap:
 
     @property
     def registers(self) -> list[Register]:
-        """All registers but those of the network."""
+        """Every register except those of the network."""
         own = [
             Register(name, 4 * k, text, name == "CONTROL")
             for k, (name, text) in enumerate(REGISTERS.items())

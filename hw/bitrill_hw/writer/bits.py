@@ -46,7 +46,7 @@ def constant(value: int, width: int) -> Bits:
 
 
 def net(name: str, width: int) -> Bits:
-    """All bits of a net."""
+    """Every bit of a net."""
     return [Piece(name, 0, width, width)] if width else []
 
 

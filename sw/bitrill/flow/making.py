@@ -76,17 +76,17 @@ def make(project: str | Path, *, progress: Progress = logged) -> Made:
     step whose result is wrong (mismatches) ends it. Raises what the verbs raise, and `SpecError`
     with all that is wrong in the file.
     """
-    found = load(Path(project))
-    record = _Record(found)
+    plan = load(Path(project))
+    record = _Record(plan)
     done: list[MadeStep] = []
     try:
-        for verb, options in found.tables.items():
-            done.append(_step(found, record, verb, dict(options), progress))
+        for verb, options in plan.tables.items():
+            done.append(_step(plan, record, verb, dict(options), progress))
             if done[-1].state == "failed":
                 break
     except KeyboardInterrupt:
         raise KeyboardInterrupt("the same command goes on") from None
-    return Made(found.out, tuple(done))
+    return Made(plan.out, tuple(done))
 
 
 def _step(

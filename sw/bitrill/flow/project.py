@@ -90,7 +90,7 @@ def load(path: Path) -> Project:
     faults: list[str] = []
     names = {k: _text(given, k, faults) for k in ("out", "model")}
     tables = {k: v for k, v in given.items() if k not in names}
-    found: dict[str, dict[str, Value]] = {}
+    options: dict[str, dict[str, Value]] = {}
     for verb, table in tables.items():
         if verb not in OPTIONS:
             known = ", ".join(OPTIONS)
@@ -98,13 +98,13 @@ def load(path: Path) -> Project:
         elif not isinstance(table, dict):
             faults.append(f"{verb} must be a table [{verb}], not {table!r}")
         else:
-            found[verb] = _options(verb, table, path.parent, faults)
-    _require_whole(found, names["model"], faults)
+            options[verb] = _options(verb, table, path.parent, faults)
+    _require_whole(options, names["model"], faults)
     if faults:
         raise SpecError(f"{path}: {'; '.join(faults)}", faults=faults)
     out = path.parent / (names["out"] or f"build/{path.stem}")
     model = None if names["model"] is None else path.parent / names["model"]
-    return Project(out, model, {v: found[v] for v in OPTIONS if v in found})
+    return Project(out, model, {v: options[v] for v in OPTIONS if v in options})
 
 
 def _text(given: Mapping[str, object], key: str, faults: list[str]) -> str | None:
@@ -119,7 +119,7 @@ def _options(
     verb: str, table: Mapping[str, object], folder: Path, faults: list[str]
 ) -> dict[str, Value]:
     """Return a verb's options, with the names of files as they are seen from here."""
-    found: dict[str, Value] = {}
+    values: dict[str, Value] = {}
     for key, value in table.items():
         known = OPTIONS[verb]
         if key not in known:
@@ -131,8 +131,8 @@ def _options(
         if fault:
             faults.append(f"[{verb}] {key} must be {fault}, not {value!r}")
         elif isinstance(value, str | int | float):
-            found[key] = str(folder / value) if _is_path(verb, key, value) else value
-    return found
+            values[key] = str(folder / str(value)) if _is_path(verb, key, value) else value
+    return values
 
 
 def _kind_fault(key: str, value: object) -> str:

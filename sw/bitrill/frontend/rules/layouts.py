@@ -23,10 +23,10 @@ def axis_of(axis: int, rank: int, name: str = "axis") -> int:
 
 def axes_of(axes: Iterable[int], rank: int) -> tuple[int, ...]:
     """Return axes as numbers from 0 on; refuse one that is not there, and one given twice."""
-    found = tuple(axis_of(a, rank, "axes") for a in axes)
-    if len({*found}) < len(found):
-        raise RefusedError(f"its axes must be different, not {list(found)[:8]}")
-    return found
+    chosen = tuple(axis_of(a, rank, "axes") for a in axes)
+    if len({*chosen}) < len(chosen):
+        raise RefusedError(f"its axes must be different, not {list(chosen)[:8]}")
+    return chosen
 
 
 def on_last(apply: Callable[[Call], Known], *, operands: int = 1) -> Callable[[Call], Known]:

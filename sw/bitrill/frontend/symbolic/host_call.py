@@ -63,7 +63,7 @@ class HostCall(Call):
 
     def axes(self, axes: Iterable[int], rank: int) -> tuple[int, ...]:
         """Return different axes, each as `axis` does."""
-        found = tuple(self.axis(a, rank) for a in axes)
-        if len({*found}) < len(found):
-            raise RefusedError(f"its axes must be different, not {list(found)[:8]}")
-        return found
+        numbers = tuple(self.axis(a, rank) for a in axes)
+        if len({*numbers}) < len(numbers):
+            raise RefusedError(f"its axes must be different, not {list(numbers)[:8]}")
+        return numbers
