@@ -7,9 +7,9 @@ time, extend `FrameTransport` and define ``run``.
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Generator, Iterable, Iterator
+from collections.abc import Generator, Iterable, Iterator, Mapping
 from dataclasses import dataclass
-from typing import ClassVar, Protocol
+from typing import Protocol
 
 import numpy as np
 
@@ -41,7 +41,9 @@ class Transport(Protocol):
     align: int
     overlaps: bool
     notes: tuple[str, ...]
-    counters: dict[str, int]
+
+    @property
+    def counters(self) -> Mapping[str, int]: ...
 
     @property
     def device(self) -> Device: ...
@@ -72,7 +74,11 @@ class FrameTransport(ABC):
     align = 1
     overlaps = False
     notes: tuple[str, ...] = ()
-    counters: ClassVar[dict[str, int]] = {}
+
+    @property
+    def counters(self) -> Mapping[str, int]:
+        """No counts: links of single frames have no registers."""
+        return {}
 
     @abstractmethod
     def run(self, frames: Iterable[bytes]) -> Iterator[tuple[bytes, int]]:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from bitrill.ir import Operator
+
 from .core import Core
 
 
@@ -64,7 +66,7 @@ def class_name(core: Core) -> str:
     return "".join(part[:1].upper() + part[1:] for part in core.name.split("_"))
 
 
-def _weights(core: Core):
+def _weights(core: Core) -> list[tuple[str, Operator]]:
     return list(core.weight_streams.items())
 
 

@@ -1,6 +1,7 @@
 """Names of cores: identifiers of Verilog and of VHDL alike."""
 
 import re
+from collections.abc import Iterator
 
 from bitrill.errors import SpecError
 from bitrill_hw.writer.identifiers import KEYWORDS as VERILOG
@@ -42,7 +43,7 @@ def default(name: str) -> str:
     return plain if plain and not list(_reasons(plain)) else f"net_{plain}".strip("_")
 
 
-def _reasons(name: str):
+def _reasons(name: str) -> Iterator[str]:
     """Yield what is wrong with a name."""
     if not _PLAIN.fullmatch(name):
         yield f"{name!r} must be letters, digits and underscores, a letter first"
