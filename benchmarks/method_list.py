@@ -246,7 +246,7 @@ TOPOLOGIES = (
         "AdderNet",
         "Chen 2020",
         "R50 1.3 t1",
-        pending="`bitrill train --weights adder`, dense layers",
+        pending="`bitrill train --weights adder`, dense layers, LeNet and CNV",
     ),
 )
 

@@ -184,8 +184,8 @@ def test_its_json_gives_it_again():
         ({"fc0": {"style": []}}, r"fc0: style must be 'folded' or .*, not \[\]"),
         (
             {"fc0": {"style": "search"}},
-            "the style of a matvec must be 'folded' or 'indexed' or 'prefix' or 'runtime' or"
-            " 'streamed' or 'sparse' or 'unrolled', not 'search'",
+            "the style of a matvec must be 'folded' or 'indexed' or 'hashed' or 'prefix' or"
+            " 'runtime' or 'streamed' or 'sparse' or 'unrolled', not 'search'",
         ),
         ({"fc0": {"pe": 5}}, r"fc0: PE must divide 64 rows, not 5 \(nearest: 4 or 8\)"),
         ({"fc0": {"simd": 50}}, "fc0: SIMD must divide 784 columns, not 50"),

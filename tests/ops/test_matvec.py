@@ -402,8 +402,8 @@ def test_cost_counts_the_replay_buffer_only_where_there_is_one() -> None:
         ),
         (
             {"impl": Impl(pe=1, simd=1, style="search")},
-            "fc: the style of a matvec must be 'folded' or 'indexed' or 'prefix' or 'runtime' or"
-            " 'streamed' or 'sparse' or 'unrolled', not 'search'",
+            "fc: the style of a matvec must be 'folded' or 'indexed' or 'hashed' or 'prefix' or"
+            " 'runtime' or 'streamed' or 'sparse' or 'unrolled', not 'search'",
         ),
         (
             {"impl": Impl(pe=1, simd=4, style="unrolled")},

@@ -7,11 +7,12 @@ from typing import Any
 
 import numpy as np
 import pytest
+from bitrill.arith.place_hash import BITS, place_codes
 from bitrill.arith.prefix_code import WORD, PrefixCode, shortest_code, tape
 from bitrill.errors import SpecError
 from bitrill.ir import Impl, IntType, Operator
 from bitrill.ops import MatVec
-from bitrill.ops.units import Indexed, Prefix
+from bitrill.ops.units import Hashed, Indexed, Prefix
 from bitrill_hw.design.build import component
 from ops import test_matvec as whole
 from ops.faults import is_found
@@ -70,6 +71,20 @@ class TestPrefix(_Shared):
         }
 
 
+def hashed(rows: int, cols: int, pe: int, simd: int, values: int = 16, **more: Any) -> MatVec:
+    """A matrix of HashNet: so many numbers, chosen by the hash of a weight's place."""
+    op = whole.matvec(rows, cols, pe, simd, INT8, more.pop("x", UINT4), **more)
+    book = np.random.default_rng(6).permutation(INT8.values())[:values]
+    codes = place_codes(np.arange(rows)[:, None], np.arange(cols))
+    impl = Impl(pe=pe, simd=simd, style="hashed", primitives=op.folded.primitives)
+    return op.replace(weights=book[codes % values], impl=impl)
+
+
+class TestHashed(_Shared):
+    def instances(self) -> dict[str, Operator]:
+        return {"cells": hashed(12, 24, 4, 8, x=IntType(-4, 3), primitives="xc7")}
+
+
 @pytest.mark.nightly
 class TestMore(_Shared):
     def instances(self) -> dict[str, Operator]:
@@ -79,6 +94,9 @@ class TestMore(_Shared):
             "codes, folded both ways": shared("prefix", 6, 24, 2, 2),
             "codes, one step": shared("prefix", 2, 3, 2, 3, INT4, values=1),
             "codes, all values": shared("prefix", 8, 64, 2, 4, values=255),
+            "hash, one pass": hashed(4, 6, 4, 2, 256),
+            "hash, one step": hashed(2, 4, 2, 4, 2),
+            "hash, one lane": hashed(5, 7, 1, 1),
             "codes, many vectors": shared("prefix", 4, 6, 1, 2, values=30, vectors=(3, 2)),
         }
 
@@ -165,6 +183,24 @@ def test_planted_faults_are_found(fault: str, monkeypatch: pytest.MonkeyPatch) -
     assert is_found(FAULTY, component(FAULTY))
 
 
+def test_hashes_spread_over_all_codes_and_no_two_rows_are_alike() -> None:
+    codes = place_codes(np.arange(256)[:, None], np.arange(256))
+    counts = np.bincount(codes.ravel(), minlength=1 << BITS)
+    assert counts.min() > 128
+    assert counts.max() < 512
+    rows = codes & 15
+    alike = (rows[:, None] == rows[None]).mean(-1) - np.eye(256)
+    assert alike.max() < 0.25
+
+
+@pytest.mark.nightly
+def test_a_wrong_hash_is_found(monkeypatch: pytest.MonkeyPatch) -> None:
+    op = hashed(12, 24, 4, 8)
+    own = Hashed().own_bits(op)
+    monkeypatch.setattr(Hashed, "own_bits", lambda *_: own[::-1])
+    assert is_found(op, component(op))
+
+
 @pytest.mark.nightly
 def test_a_table_with_two_values_swapped_is_found(monkeypatch: pytest.MonkeyPatch) -> None:
     op = shared("indexed", 6, 12, 2, 4)
@@ -187,6 +223,7 @@ MANY = whole.matvec(32, 32, 2, 2, IntType(-999, 999), UINT4)
             "indexed",
             "fc: the weights of style 'indexed' must have fewer than 9 values, so that",
         ),
+        (FAULTY, "hashed", "fc: the weights of style 'hashed' must be the same wherever the hash"),
         (FAULTY.replace(impl=None).freed(), "prefix", "of at least two bits, not free int8"),
     ],
 )

@@ -39,6 +39,7 @@ def suites() -> Iterator[OperatorSuite]:
     yield from (test_multiply.TestSerial(), test_multiply.TestDsp())
     yield from (test_sparse.TestSparse(), test_select.TestSelect())
     yield from (test_shared_values.TestIndexed(), test_shared_values.TestPrefix())
+    yield test_shared_values.TestHashed()
     yield from (test_writable.TestRuntimeMatVec(), test_writable.TestRuntimeDepthwise())
     yield test_writable.TestRuntimeThreshold()
 

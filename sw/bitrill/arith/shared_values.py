@@ -9,6 +9,7 @@ from functools import cached_property, lru_cache
 import numpy as np
 
 from .lut_tables import TablePlan, table_plan
+from .place_hash import hashed_values
 from .prefix_code import WORD, PrefixCode, shortest_code
 
 MOST = 256
@@ -59,6 +60,11 @@ class SharedValues:
         lengths = code.lengths[self.indices].reshape(rows // pe, pe, cols // simd, simd)
         bits, last = lengths.sum((0, 2)), lengths[-1, :, -1]
         return int(((bits - last) // WORD).max()) + 1
+
+    @cached_property
+    def hashed(self) -> np.ndarray | None:
+        """The value of each hash of a place (`place_hash`), if that says every weight."""
+        return hashed_values(self._weights)
 
 
 @lru_cache(maxsize=512)

@@ -17,6 +17,7 @@ Style = Literal[
     "sparse",
     "indexed",
     "prefix",
+    "hashed",
 ]
 Memory = Literal["distributed", "block"]
 Primitives = Literal["portable", "xc7", "ecp5", "ice40", "gowin"]

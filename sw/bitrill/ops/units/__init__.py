@@ -3,6 +3,7 @@
 from .base import Unit, coding_matters, find_unit, free_styles, unit_styles, unit_ways
 from .dsp import Dsp
 from .folded import Folded
+from .hashed import Hashed
 from .indexed import Indexed
 from .prefix import Prefix
 from .runtime import Runtime, Streamed
@@ -14,6 +15,7 @@ from .unrolled import Unrolled
 __all__ = [
     "Dsp",
     "Folded",
+    "Hashed",
     "Indexed",
     "Prefix",
     "Runtime",
