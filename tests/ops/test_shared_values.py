@@ -82,7 +82,7 @@ def hashed(rows: int, cols: int, pe: int, simd: int, values: int = 16, **more: A
 
 class TestHashed(_Shared):
     def instances(self) -> dict[str, Operator]:
-        return {"cells": hashed(12, 24, 4, 8, x=IntType(-4, 3), primitives="xc7")}
+        return {"cells": hashed(4, 8, 2, 2, x=IntType(-4, 3), primitives="xc7")}
 
 
 @pytest.mark.nightly
