@@ -75,8 +75,8 @@ from pathlib import Path
 from bitrill.jobs import SERIAL
 from search import stubs
 from search.spaces import hardware
-tables = hardware(Path(sys.argv[1]), 60)
-tables["search"] |= {"storage": sys.argv[2], "name": "shared", "group": 5}
+tables = hardware(Path(sys.argv[1]), 20)
+tables["search"] |= {"storage": sys.argv[2], "name": "shared", "group": 2}
 stubs.search(tables, Path(sys.argv[3])).run()
 """
 
@@ -93,10 +93,10 @@ def test_two_searches_share_the_work(
     arguments = [sys.executable, "-c", SEARCH, str(model), url]
     both = [subprocess.Popen([*arguments, str(tmp_path / f"s{k}")]) for k in range(2)]
     assert [each.wait(HANG_SECONDS) for each in both] == [0, 0]
-    assert sorted(Counter(log.read_text().splitlines()).values()) == [1] * 60
+    assert sorted(Counter(log.read_text().splitlines()).values()) == [1] * 20
     fronts = [(tmp_path / f"s{k}" / "front.json").read_text() for k in range(2)]
-    local = hardware(model, 60)
-    local["search"] |= {"name": "shared", "group": 5}
+    local = hardware(model, 20)
+    local["search"] |= {"name": "shared", "group": 2}
     stubs.search(local, tmp_path / "local").run()
     front = [
         {(p["number"], p["lcs"], p["fps"]) for p in json.loads(text)["front"]}

@@ -12,7 +12,7 @@ from optuna.trial import Trial, TrialState
 
 from ..compress import sources, tracing
 from ..compress.chain import check_outputs
-from ..compress.quantizers.table import INPUT, require_matches
+from ..compress.quantizers.quantizer_table import INPUT, require_matches
 from ..compress.training import seeded
 from ..errors import StorageError
 from ..jobs import Executor, Team, marked
