@@ -145,6 +145,7 @@ class OperatorSuite(ABC):
         s, core = op.schedule(), hardware(op)
         stepper(core)  # a component that is never used is a warning
         assert op.cost().cycles == max(s.n_in, s.n_step, s.n_out)
+        assert min(dataclasses.astuple(op.work())) >= 0
         for kind, lanes, tensors in (
             ("in", op.lanes_in, op.operands),
             ("out", op.lanes_out, op.results),
