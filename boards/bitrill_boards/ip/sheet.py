@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from fractions import Fraction
 
 from bitrill.ir.serialisation import digest
 
+from ..describe import describe
 from .core import Core
 from .streams import Stream, streams
 
@@ -38,12 +40,45 @@ def sheet(core: Core) -> dict[str, object]:
         "reset": {"port": "aresetn", "active": "low", "synchronous": True},
         "interval": str(core.interval),
         "latency": core.latency,
-        "streams": [s.to_json() for s in streams(core)],
+        "streams": _streams(core),
         "weights": {port: node.name for port, node in core.weight_streams.items()},
         "ports": [p.to_json() for p in core.ports],
         "registers": [] if registers is None else [r.to_json() for r in registers.registers],
         "weights_at": _weights_at(core),
     }
+
+
+_MEANING = (
+    "shape",
+    "channels",
+    "quantizer",
+    "raw_scale",
+    "raw_offset",
+    "scale",
+    "offset",
+    "segments",
+    "functions",
+    "outputs",
+)
+"""Keys of network.json that tell what a stream's integers mean."""
+
+
+def _streams(core: Core) -> list[dict[str, object]]:
+    """Return both streams, with what their integers mean as network.json has it."""
+    network = describe(core.graph, core.predicted)
+    listed = []
+    for stream, side in zip(streams(core), ("input", "output"), strict=True):
+        meaning: Mapping[str, object] = network[side]  # pyright: ignore[reportAssignmentType]
+        listed.append(
+            {
+                **stream.to_json(),
+                **{key: meaning[key] for key in _MEANING if key in meaning},
+                "tlast": "with the last beat of each frame",
+                "padding": "ignored" if side == "input" else "zero",
+                "padded": "the last beat" if stream.dense else "each beat",
+            }
+        )
+    return listed
 
 
 def markdown(core: Core) -> str:

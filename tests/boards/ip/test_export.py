@@ -190,6 +190,10 @@ def test_the_sheet_is_what_the_words_are(build: flow.Build, tmp_path: Path) -> N
     core = export(build, tmp_path / "c", name="mine", stream_bits=16, samples=5)
     sheet = json.loads((core / "ports.json").read_text())
     into, out = sheet["streams"]
+    network = json.loads((core / "network.json").read_text())
+    assert into["quantizer"] == network["input"]["quantizer"]
+    assert (out["scale"], out["offset"]) == tuple(network["output"][k] for k in ("scale", "offset"))
+    assert (into["padding"], out["padding"], out["padded"]) == ("ignored", "zero", "the last beat")
     words = {
         s["port"]: (core / "tb" / f"mine_{s['port']}.hex").read_text().split() for s in (into, out)
     }

@@ -61,6 +61,10 @@ def test_commands_of_the_page_parse() -> None:
 
 def test_the_page_names_every_file(build: flow.Build, tmp_path: Path) -> None:
     done = flow.export_ip(build, out=tmp_path / "c", name="digits", stream_bits=8, control=True)
+    sheet = json.loads((tmp_path / "c" / "ports.json").read_text())
+    network = json.loads((tmp_path / "c" / "network.json").read_text())
+    keys = {*sheet, *sheet["streams"][0], *sheet["registers"][0]}
+    assert {k for k in keys - {*network["input"]} if f"`{k}`" not in PAGE} == set()
     for name in done.names:
         folder, _, file = name.partition("/")
         assert name in PAGE or file in PAGE or f"{folder}/" in PAGE, name
