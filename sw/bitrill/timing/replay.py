@@ -1,10 +1,13 @@
 """Replay of a folded network under stalls: the cycle in which every beat moves.
 
-Stalls have no period, so events are computed one by one on the event graph. Each frame repeats the
-same dependencies, which are put in order once. A beat enters no sooner than the source offers it,
+Stalls have no period, so events are computed one by one on the event graph, without the steps that
+no rule needs (`bitrill.timing.thinning`). Each frame repeats the same dependencies, which are put
+in order once. Where the sink never pauses, whole frames are relaxed instead, one after the other,
+which is far less work. A beat enters no sooner than the source offers it,
 and leaves in the first cycle in which the sink is ready.
 """
 
+from collections import deque
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import TypeAlias
@@ -15,7 +18,10 @@ from ..errors import StageError
 from ..ir import Graph
 from .event_graph import EventGraph
 from .maxplus import System
-from .relaxation import NEVER
+from .predict import predict
+from .relaxation import NEVER, SWEEPS, Relaxation
+
+_DEADLOCK = "{}: deadlock: a FIFO is too short for the paths around it"
 
 
 @dataclass(frozen=True, eq=False)
@@ -40,7 +46,16 @@ def replay(
     not there is always valid. Whole frames only: ``len(offered)`` is a multiple of a frame's beats.
     """
     words = words or {}
-    frames = _Frames(EventGraph(graph, graph.depths), ready, tuple(words))
+    events = EventGraph(graph, graph.depths, thin=True)
+    frames: _Frames | _WholeFrames
+    if np.all(ready):
+        try:
+            predict(graph)  # frames of a graph that deadlocks never come to rest
+        except StageError as error:
+            raise StageError(_DEADLOCK.format(graph.name)) from error
+        frames = _WholeFrames(events, tuple(words))
+    else:
+        frames = _Frames(events, ready, tuple(words))
     n_in, *n_words = frames.n_offered
     by_frame = [np.asarray(offered, np.int64).reshape(-1, n_in)]
     for cycles, n in zip(words.values(), n_words, strict=True):
@@ -56,8 +71,9 @@ def replay(
 _Wait: TypeAlias = tuple[list[int], int, int]
 """``(times, position, delay)``: an event comes no sooner than ``times[position] + delay``."""
 
-_Step: TypeAlias = tuple[list[int], tuple[_Wait, ...], list[int] | None]
-"""Times of the stream to extend, what its next event waits for, and the sink's ready cycles."""
+_Step: TypeAlias = tuple[list[int], int, tuple[_Wait, ...], list[int] | None]
+"""Times of the stream to extend, the least cycles from its last event to the next, what that one
+waits for, and the sink's ready cycles."""
 
 
 class _Frames:
@@ -88,8 +104,8 @@ class _Frames:
         """
         for stream, cycles in zip(self._offers.values(), offers, strict=True):
             stream[:] = cycles
-        for times, waits, ready in self._steps:
-            t = times[-1] + 1
+        for times, apart, waits, ready in self._steps:
+            t = times[-1] + apart
             for source, position, delay in waits:
                 v = source[position] + delay
                 if v > t:
@@ -104,19 +120,68 @@ class _Frames:
 
     def _link(self, order: list[tuple[int, int]], next_ready: list[int]) -> list[_Step]:
         """Resolve the look-ups of all events, in order."""
-        waits: dict[tuple[int, int], list[_Wait]] = {event: [] for event in order}
-        for rule, index in zip(self._system.rules, self._index, strict=True):
+        system, sink = self._system, self._ends[1]
+        waits: list[list[tuple[_Wait, ...]]] = [[()] * n for n in system.sizes]
+        for rule, index in zip(system.rules, self._index, strict=True):
+            times, kept, of = self._times[rule.src], self._kept[rule.src], waits[rule.dst]
             for k, i in enumerate(index):
-                wait = (self._times[rule.src], self._kept[rule.src] + i, rule.delay)
-                waits[rule.dst, k].append(wait)
+                of[k] = *of[k], (times, kept + i, rule.delay)
         for s, offered in self._offers.items():
-            for k in range(len(offered)):
-                waits[s, k].append((offered, k, 0))
-        sink = self._ends[1]
+            waits[s] = [(*of, (offered, k, 0)) for k, of in enumerate(waits[s])]
+        apart = [self._apart(s) for s in range(len(system.sizes))]
         return [
-            (self._times[s], tuple(waits[s, k]), next_ready if s == sink else None)
+            (self._times[s], apart[s][k], waits[s][k], next_ready if s == sink else None)
             for s, k in order
         ]
+
+    def _apart(self, s: int) -> list[int]:
+        """Return the least cycles from the event before to each of a stream."""
+        return np.diff(self._system.steps(s, 1), prepend=-self._system.turn(s)).tolist()
+
+
+class _WholeFrames:
+    """The events of one frame after the other, with a sink that is always ready."""
+
+    def __init__(self, events: EventGraph, words: tuple[str, ...]):
+        self._system = system = events.system
+        self._ends = events.source, events.sink
+        self._offers = [events.source, *(events.streams[node, "in1"] for node in words)]
+        pieces = [p for rule in system.rules for p in rule.pieces]
+        # times of as many frames before as any rule looks back, the last one last
+        self._past: deque[list[np.ndarray]] = deque(maxlen=max(1, *(-p.frames for p in pieces)))
+
+    @property
+    def n_offered(self) -> list[int]:
+        """Input beats a frame, and words a frame of each stream of them."""
+        return [self._system.sizes[s] for s in self._offers]
+
+    def next(self, offers: Sequence[list[int]]) -> tuple[list[int], list[int]]:
+        """Compute one more frame, as `_Frames.next` does."""
+        times = self._from_past()
+        for s, cycles in zip(self._offers, offers, strict=True):
+            np.maximum(times[s], cycles, out=times[s])
+        frame = Relaxation(self._system, times, period=None)
+        while not frame.settle(SWEEPS):
+            pass
+        self._past.append(frame.times)
+        accepted, taken = (frame.times[s].tolist() for s in self._ends)
+        return accepted, taken
+
+    def _from_past(self) -> list[np.ndarray]:
+        """Return the times that the frames before allow."""
+        system, past = self._system, self._past
+        times = [np.full(n, NEVER) for n in system.sizes]
+        for s, u in enumerate(times):
+            if past:
+                u[0] = past[-1][s][-1] + system.turn(s)
+        for rule in system.rules:
+            for piece in rule.pieces:
+                if -len(past) <= piece.frames < 0:
+                    wanted = np.empty(piece.last - piece.first, np.int64)
+                    piece.plus(past[piece.frames][rule.src], rule.delay, wanted)
+                    u = times[rule.dst][piece.first : piece.last]
+                    np.maximum(u, wanted, out=u)
+        return times
 
 
 def _order(system: System, index: list[list[int]]) -> list[tuple[int, int]]:
@@ -134,7 +199,7 @@ def _order(system: System, index: list[list[int]]) -> list[tuple[int, int]]:
                 done[s] = k = k + 1
                 moved = True
     if len(order) != sum(system.sizes):
-        raise StageError(f"{system.name}: deadlock: a FIFO is too short for the paths around it")
+        raise StageError(_DEADLOCK.format(system.name))
     return order
 
 
