@@ -69,7 +69,7 @@ def network(t: IntType) -> dict[str, object]:
         return {
             "shape": shape,
             "edge": shape,
-            "channel_last": True,
+            "channels": "flat",
             "lo": kind.lo,
             "hi": kind.hi,
             **own,

@@ -42,7 +42,7 @@ def network(t: IntType) -> Network:
     edge = {
         "shape": list(SHAPE),
         "edge": [28, 28, 1],
-        "channel_last": False,
+        "channels": "first",
         "bits": t.bits,
         "signed": t.signed,
         "coding": t.coding.word,
@@ -51,7 +51,7 @@ def network(t: IntType) -> Network:
     }
     return Network(
         {
-            "format": 1,
+            "format": 2,
             "name": "bench",
             "digest": "00" * 8,
             "interval": "1",

@@ -2,24 +2,16 @@
 /* ---- The AXI shell ---- */
 
 enum {
-    IDENTITY = 0x00,
-    VERSION = 0x04,
-    DIGEST_LOW = 0x08,
-    DIGEST_HIGH = 0x0C,
-    CONTROL = 0x10,
-    STATUS = 0x14,
-    INTERRUPT = 0x18,
-    FRAMES = 0x1C,
-    IN_ADDRESS = 0x20,
-    IN_WORDS = 0x28,
-    OUT_ADDRESS = 0x2C,
-    OUT_WORDS = 0x34,
-    CYCLES_LOW = 0x38,
-    CYCLES_HIGH = 0x3C,
-    WEIGHTS = 0x1000000
+@offsets@};
+enum { START = @start@, STOP = @stop@ };
+enum {
+    BUSY = @busy@,
+    DONE = @done@,
+    MEMORY_ERRORS = @memory_errors@,
+    FRAME_ERROR = @frame_error@,
+    STOPPED = @stopped@,
+    CLEAR = @clear@
 };
-enum { START = 1, STOP = 2 };
-enum { BUSY = 1, DONE = 2, MEMORY_ERRORS = 0x3C, FRAME_ERROR = 0x40, STOPPED = 0x80, CLEAR = 0xFE };
 
 #define LOOKS 100000000u /* without a wait of the caller's */
 
@@ -67,7 +59,7 @@ int net_axi_open(net_axi *axi)
         high = high << 8 | digest[k];
         low = low << 8 | digest[k + 4];
     }
-    if (axi->read(axi->context, IDENTITY) != 0x53525442u || axi->read(axi->context, VERSION) != 2)
+    if (axi->read(axi->context, IDENTITY) != @identity@u || axi->read(axi->context, VERSION) != @version@)
         return NET_NO_SHELL;
     if (axi->read(axi->context, DIGEST_LOW) != low || axi->read(axi->context, DIGEST_HIGH) != high)
         return NET_OTHER_NETWORK;
@@ -90,8 +82,8 @@ int net_axi_start(net_axi *axi, uint64_t frames_at, uint64_t results_at, uint32_
     const uint32_t in = NET_MEMORY_IN / 8, out = NET_MEMORY_OUT / 8;
     if (!frames || frames > 0xFFFFFFFFu / (in > out ? in : out))
         return NET_TOO_MANY;
-    if (!place(axi, IN_ADDRESS, frames_at, frames * in) ||
-        !place(axi, OUT_ADDRESS, results_at, frames * out))
+    if (!place(axi, IN_ADDRESS_LOW, frames_at, frames * in) ||
+        !place(axi, OUT_ADDRESS_LOW, results_at, frames * out))
         return NET_ADDRESS;
     axi->frames = frames;
     axi->write(axi->context, STATUS, CLEAR);

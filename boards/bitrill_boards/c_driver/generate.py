@@ -7,7 +7,8 @@ from typing import Any
 
 from bitrill.errors import SpecError
 
-from ..driver.messages import AROUND, IDENTITY
+from ..driver import registers as r
+from ..driver.messages import AROUND, IDENTITY, VERSION
 from .decision import decision
 from .edge import Edge, Layout
 from .numbers import numbers
@@ -51,7 +52,7 @@ def sources(spec: Mapping[str, Any], prefix: str = PREFIX) -> dict[str, str]:
     if q:
         body += "".join(filled(_template("quantize.c"), values | t) for t in quantizing(q, into))
     body += numbers(spec["output"]) + decision(spec["output"])[1]
-    body += defined + "".join(_template(f"{link}.c") for link in LINKS)
+    body += defined + "".join(filled(_template(f"{link}.c"), _registers()) for link in LINKS)
     files = {"h": filled(_template("driver.h"), values), "c": _template("head.c") + body}
     return {f"{prefix}.{end}": _renamed(text, prefix) for end, text in files.items()}
 
@@ -59,6 +60,25 @@ def sources(spec: Mapping[str, Any], prefix: str = PREFIX) -> dict[str, str]:
 def filled(template: str, values: Mapping[str, object]) -> str:
     """Replace each ``@name@`` of a template by its value."""
     return re.sub(r"@(\w+)@", lambda m: str(values[m[1]]), template)
+
+
+def _registers() -> dict[str, object]:
+    """Return what the AXI shell and the serial line fix, from the modules that define it."""
+    names = (*r.OFFSETS.items(), ("WEIGHTS", r.WEIGHTS))
+    return {
+        "offsets": ",\n".join(f"    {name} = 0x{offset:02X}" for name, offset in names) + "\n",
+        "identity": f"0x{r.IDENTITY:08X}",
+        "version": r.VERSION,
+        "line_version": VERSION,
+        "start": r.START,
+        "stop": r.STOP,
+        "busy": r.BUSY,
+        "done": r.DONE,
+        "memory_errors": r.READ_SLVERR | r.READ_DECERR | r.WRITE_SLVERR | r.WRITE_DECERR,
+        "frame_error": r.FRAME_ERROR,
+        "stopped": r.STOPPED,
+        "clear": r.CLEAR,
+    }
 
 
 def _network(spec: Mapping[str, Any], into: Edge, out: Edge) -> dict[str, object]:

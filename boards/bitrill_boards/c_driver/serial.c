@@ -138,7 +138,7 @@ static void drop(net_serial *line)
 
 int net_serial_open(net_serial *line)
 {
-    static const uint8_t magic[6] = {'B', 'T', 'R', 'L', 1, 0}; /* version 1 */
+    static const uint8_t magic[6] = {'B', 'T', 'R', 'L', @line_version@, 0}; /* and the version */
     const uint8_t *told = line->buffer + 5;
     int tries;
     line->fill = 0;

@@ -52,4 +52,4 @@ def script(parser: argparse.ArgumentParser, shell: str) -> str:
             elif metavar in _FILES:
                 action.complete = shtab.FILE  # type: ignore[attr-defined]
     preamble = {"bash": f"_bitrill_boards() {{\n  compgen -W '{boards}' -- \"$1\"\n}}\n"}
-    return shtab.complete(parser, shell=shell, preamble=preamble)
+    return shtab.complete(parser, shell=shell, preamble=preamble)  # pyright: ignore[reportArgumentType]

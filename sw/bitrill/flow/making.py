@@ -57,7 +57,7 @@ class Made(Result):
         return all(s.state != "failed" for s in self.steps)
 
     def summary(self) -> dict[str, object]:
-        return {s.verb: s.state for s in self.steps} | {"folder": self.folder}
+        return {**{s.verb: s.state for s in self.steps}, "folder": self.folder}
 
     def tables(self) -> tuple[Table, ...]:
         rows = [(s.verb, s.state, s.summary) for s in self.steps]

@@ -46,7 +46,13 @@ def fetch(
 
     pooch.get_logger().setLevel(logging.ERROR)  # progress says it
     try:
-        pooch.retrieve(url, f"md5:{md5}", path.name, path.parent, downloader=receive)
+        pooch.retrieve(
+            url,
+            f"md5:{md5}",
+            path.name,
+            path.parent,
+            downloader=receive,  # pyright: ignore[reportArgumentType] - as pooch's own are called
+        )
     except OSError as error:
         raise StorageError(f"cannot write {path}: {error.strerror or error}") from error
     except ValueError as error:  # pooch names both sums, and removes the file
