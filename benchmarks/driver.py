@@ -35,8 +35,11 @@ FRAMES = 4096
 SECONDS = 0.4
 
 
-def network(t: IntType) -> Network:
-    """A network of 784 elements of type ``t`` in and out, with a uniform quantizer before it."""
+def network(t: IntType, **out: object) -> Network:
+    """A network of 784 elements of type ``t`` in and out, with a uniform quantizer before it.
+
+    ``out``: keys of its output that are others.
+    """
     steps = t.n_values - 1
     levels = [[float((k + 0.5) / steps).hex() for k in range(steps)]]
     edge = {
@@ -57,7 +60,7 @@ def network(t: IntType) -> Network:
             "interval": "1",
             "latency": 1,
             "input": {**edge, "quantizer": {"levels": levels, "inverted": [False]}},
-            "output": {**edge, "scale": [(0.5).hex()], "offset": [(0.0).hex()]},
+            "output": {**edge, **out, "scale": [(0.5).hex()], "offset": [(0.0).hex()]},
         }
     )
 
@@ -86,11 +89,8 @@ def packing(net: Network, images: np.ndarray, name: str, bits: int) -> dict[str,
 
 def scores() -> Network:
     """A network whose output is that of ten classes."""
-    described = network(IntType(0, 255))
-    described.output.shape = described.output.edge = (10,)
-    described.output.bits, described.output.signed = 11, True
-    described.output.lo, described.output.hi = -1024, 1023
-    return described
+    shape = {"shape": [10], "edge": [10], "channels": "flat"}
+    return network(IntType(0, 255), **shape, bits=11, signed=True, lo=-1024, hi=1023)
 
 
 def unpacking(net: Network, name: str, bits: int) -> dict[str, Any]:
