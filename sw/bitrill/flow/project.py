@@ -27,9 +27,9 @@ SOURCES = ("train", "compress")
 OPTIONS: dict[str, tuple[str, ...]] = {
     "train": (
         *("recipe", "weights", "acts", "dataset", "epochs", "seed", "mean", "std", "width"),
-        *("prune", "budget"),
+        *("prune", "budget", "track"),
     ),
-    "compress": ("recipe", "no_advice"),
+    "compress": ("recipe", "no_advice", "track"),
     "compile": tuple(f.name for f in fields(CompileOptions)),
     "verify": ("engine", "data", "samples", "stall", "seed", "weights", "by_layer", "jobs"),
     "synth": ("part", "check", "seed"),
