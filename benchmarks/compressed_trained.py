@@ -46,7 +46,9 @@ class Trained:
     def model(self, work: Path) -> tuple[Path, float]:
         """Train it; return the model and its accuracy on the test images."""
         if self.adder:
-            made = flow.train("lenet", weights="adder", acts=4, epochs=20, out=work / "trained")
+            made = flow.train(
+                "lenet", weights="adder", acts=4, epochs=20, out=work / "trained", resume=True
+            )
             return made.model, made.accuracy
         recipe = RECIPES / f"{self.name}.toml"
         found = flow.compress(recipe, out=work / "trained")

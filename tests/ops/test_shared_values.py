@@ -195,7 +195,7 @@ def test_hashes_spread_over_all_codes_and_no_two_rows_are_alike() -> None:
 
 @pytest.mark.nightly
 def test_a_wrong_hash_is_found(monkeypatch: pytest.MonkeyPatch) -> None:
-    op = hashed(12, 24, 4, 8)
+    op = hashed(4, 8, 2, 2)
     own = Hashed().own_bits(op)
     monkeypatch.setattr(Hashed, "own_bits", lambda *_: own[::-1])
     assert is_found(op, component(op))
