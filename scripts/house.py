@@ -86,6 +86,7 @@ ROOMS = {
     "ground": (
         *("errors", "exact", "real", "storage", "requirements", "progress", "engines", "jobs"),
         *("enclosure", "outward", "steps", "functions", "programs", "provenance", "processes"),
+        "tracking",
         "practice",
     ),
     "ir": ("ir",),
