@@ -61,11 +61,12 @@ class _Kept:
 class _ShellState:
     """Signals that registers show (``counts`` .. ``busy``), and those that writing sets.
 
-    ``counts``: 32-bit counters of a run by the name of the register, or by its offset.
+    ``counts``, ``layer_counts``: 32-bit counters of a run, by name of the register and by offset.
     """
 
     kept: dict[str, _Kept]
-    counts: dict[int | str, Signal]
+    counts: dict[str, Signal]
+    layer_counts: dict[int, Signal]
     status: Signal
     cycles: Signal
     frames: Signal
@@ -152,7 +153,11 @@ class ZynqShell(wiring.Component):
     def _state(self) -> _ShellState:
         return _ShellState(
             kept={name: self._kept(name) for name in WRITABLE},
-            counts={at: Signal(32, name=f"count_{at}") for at in self._counted()},
+            counts={n: Signal(32, name=n.lower()) for n in ("IN_STALLED", "OUT_STALLED")},
+            layer_counts={
+                at: Signal(32, name=f"layer_count_{at}")
+                for at in range(LAYERS_AT, LAYERS_AT + LAYER_BYTES * self.edges.layers, 4)
+            },
             status=Signal(STATUS_BITS, name="status"),
             cycles=Signal(48, name="cycles"),
             frames=Signal(32, name="frames"),
@@ -162,16 +167,12 @@ class ZynqShell(wiring.Component):
             cleared=Signal(STATUS_BITS, name="cleared"),
         )
 
-    def _counted(self) -> list[int | str]:
-        """Return names or offsets of the counters of waits: of both edges, and of each layer."""
-        layers = range(LAYERS_AT, LAYERS_AT + LAYER_BYTES * self.edges.layers, 4)
-        return ["IN_STALLED", "OUT_STALLED", *layers]
-
     def _count(self, m: Module, s: _ShellState, network: NetworkInstance) -> None:
         """Count waits at the edges, and what the layers do, while a run is in progress."""
         events = [network.i.valid & ~network.i.ready, network.o.valid & ~network.o.ready]
         events += list(network.watch) if self.edges.layers else []
-        for count, event in zip(s.counts.values(), events, strict=True):
+        counts = (*s.counts.values(), *s.layer_counts.values())
+        for count, event in zip(counts, events, strict=True):
             with m.If(s.start):
                 m.d.sync += count.eq(0)
             with m.Elif(s.busy & event):
@@ -239,7 +240,7 @@ class ZynqShell(wiring.Component):
             "CYCLES_LOW": s.cycles[:32],
             "CYCLES_HIGH": s.cycles[32:],
             "LAYERS": C(self.edges.layers, 32),
-            **{name: count for name, count in s.counts.items() if isinstance(name, str)},
+            **s.counts,
             **{name: kept.value for name, kept in s.kept.items()},
         }
         writes = Signal()
@@ -264,10 +265,9 @@ class ZynqShell(wiring.Component):
                         with m.If(writes & ~s.busy):
                             m.d.sync += kept.bits.eq(bus.data[kept.first :])
                     m.d.comb += bus.error.eq(~allowed)
-            for at, count in s.counts.items():
-                if isinstance(at, int):
-                    with m.Case(at // 4):
-                        m.d.comb += [bus.value.eq(count), bus.error.eq(bus.write)]
+            for at, count in s.layer_counts.items():
+                with m.Case(at // 4):
+                    m.d.comb += [bus.value.eq(count), bus.error.eq(bus.write)]
 
     def _weights(self, m: Module, bus: wiring.PureInterface, network: NetworkInstance) -> Value:
         """Forward accesses from `WEIGHTS` on to the network; return 1 while there is none.

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from ..errors import SpecError, StorageError
-from .builds import BuildLike, open_build
+from .builds import Build, BuildLike, open_build
 from .extras import Progress, extra, logged
 from .result import Json, Result, Table
 from .verilog import write_verilog
@@ -98,24 +98,21 @@ def export_ip(
         raise StorageError(f"{target} is the build itself: the core must go elsewhere")
     export.check_target(target)
     progress("writing the core", 0, 2)
-    verilog = built.checked_verilog()
-    if counters:
-        verilog = write_verilog(built.graph, "export-ip", watched=True)
-    core = Core(
-        chosen,
-        built.graph,
-        built.predicted,
-        verilog,
-        stream_bits,
-        control=control or counters,
-        counters=counters,
-    )
+    registers = {"control": control or counters, "counters": counters}
+    verilog = _verilog(built, counters)
+    core = Core(chosen, built.graph, built.predicted, verilog, stream_bits, **registers)
     progress("recording frames", 1, 2)
     data = export.files(core, vectors.frames(built.graph, samples, seed))
     written = export.write(target, core, data)
     return ExportedIp(
         target, chosen, tuple(written), tuple(core.ports), str(core.interval), core.latency
     )
+
+
+def _verilog(build: Build, counters: bool) -> str:
+    """Return the network's Verilog, once the build's own is checked."""
+    checked = build.checked_verilog()
+    return write_verilog(build.graph, "export-ip", watched=True) if counters else checked
 
 
 def _check(stream_bits: int | None, samples: int) -> None:
