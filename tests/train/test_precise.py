@@ -11,8 +11,10 @@ import pytest
 pytest.importorskip("torch")
 
 import torch
+from bitrill import flow
 from bitrill.errors import SpecError, StorageError, ToolError
 from bitrill.frontend import load_model
+from bitrill.ir import INPUT, serialisation
 from bitrill.train import PrecisionOptions, precise_training, train
 from bitrill.train.precise_layers import (
     MOST_BITS,
@@ -116,6 +118,19 @@ def test_the_file_gives_torchs_sums(seed: int, tmp_path: Path) -> None:
     (theirs,) = evaluator.run(None, {"x": x.numpy()})
     assert np.array_equal(theirs, sums)
     assert precise_training.write_model(network, x, tmp_path / "m.onnx")
+
+
+def test_the_design_gives_torchs_sums(tmp_path: Path) -> None:
+    """A frame a clock under stalls, every beat in its cycle; single slots beside the matrices."""
+    model, x = tmp_path / "m.onnx", torch.rand(8, 12, generator=torch.Generator().manual_seed(1))
+    precise_training.write_model(drawn(3), x, model)
+    np.save(tmp_path / "x.npy", x.numpy())
+    flow.compile(model, out=tmp_path / "b", style="unrolled")
+    graph = serialisation.load(tmp_path / "b")
+    assert [graph.depths[e] for e in (INPUT, *(n.name for n in graph.nodes))] == [1, 1, 1, 2, 1, 2]
+    for stall in (0.0, 0.4):
+        frames = str(tmp_path / "x.npy")
+        assert flow.verify(tmp_path / "b", engine="amaranth", data=frames, stall=stall).ok
 
 
 def test_weights_stay_within_sixteen_bits() -> None:

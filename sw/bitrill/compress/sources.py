@@ -15,7 +15,8 @@ import torch
 from torch import Tensor, nn
 
 from ..errors import SpecError, StorageError, meant
-from ..train import datasets
+from ..train import datasets, features
+from ..train.features import FEATURES
 from ..train.recipes import DATASETS
 from . import generated, topologies
 from .generated import GENERATED
@@ -49,14 +50,14 @@ class DataSource:
     def __post_init__(self) -> None:
         files = [key for key in ARRAYS if getattr(self, key) is not None]
         if self.name is not None:
-            one_of(self.name, (*DATASETS, *GENERATED), "name")
+            one_of(self.name, (*DATASETS, *GENERATED, *FEATURES), "name")
         if bool(files) is (self.name is not None) or (files and len(files) < len(ARRAYS)):
             raise SpecError(f"either name or all of {', '.join(ARRAYS)} must be given")
 
     def load(self, folder: Path) -> Data:
         """Read the arrays; raises `SpecError` for wrong shapes and values, all at once."""
         if self.name is not None:
-            load = generated.load if self.name in GENERATED else datasets.load
+            load = _loader(self.name)
             arrays = [*load(self.name, "train"), *load(self.name, "test")]
         else:
             arrays = [_array(folder / getattr(self, key)) for key in ARRAYS]
@@ -104,6 +105,13 @@ class Data:
     def classes(self) -> int:
         """Number of classes: one more than the largest label."""
         return 1 + max(int(y.max()) for y in (self.y_train, self.y_val, self.y_test))
+
+
+def _loader(name: str) -> Callable[[str, datasets.Split], tuple[np.ndarray, np.ndarray]]:
+    """Return the loader of a set of this name."""
+    if name in FEATURES:
+        return features.load
+    return generated.load if name in GENERATED else datasets.load
 
 
 def _array(path: Path) -> np.ndarray:

@@ -68,10 +68,6 @@ class Operator(ABC):
     """Whether its schedule on an image repeats from row to row, but for a few first and last rows.
     Timing then makes it for a few rows, and the others like them."""
 
-    one_slot: ClassVar[bool] = False
-    """Whether a FIFO beside it is a single register where a frame is one beat, so that a wide beat
-    passes no multiplexer (`bitrill.folding.fold.set_depths`)."""
-
     additive: ClassVar[bool] = False
     """Whether ``f(x + s) = f(x) + f(s)`` for numbers s, one a channel, the same at all places."""
 
@@ -124,6 +120,12 @@ class Operator(ABC):
     def y(self) -> Tensor:
         """The first (for most, the only) result."""
         return self.infer()
+
+    @property
+    def one_slot(self) -> bool:
+        """Whether a FIFO beside it is a single register where a frame is one beat, so that a wide
+        beat passes no multiplexer (`bitrill.folding.fold.set_depths`)."""
+        return False
 
     @property
     def outputs(self) -> tuple[str, ...]:

@@ -51,7 +51,6 @@ class Tables(Operator):
     component = "bitrill_hw.ops.tables:TablesCore"
     styles = ("unrolled",)
     takes_codes = True
-    one_slot = True
     coefficients: ClassVar[Coefficients] = {
         "lcs": {"one": 1.0, "tables": 1.0, "stages": 0.0},
         "ff": {"one": 1.0, "held": 1.0},
@@ -103,6 +102,10 @@ class Tables(Operator):
         shifts = old.bits * np.arange(len(codes))[:, None]
         places = (old.encode(np.where(held, values, old.lo)) << shifts).sum(0)
         return self.replace(operands=operands, table=self.table[:, places])
+
+    @property
+    def one_slot(self) -> bool:
+        return True
 
     def infer(self) -> Tensor:
         return Tensor((self.rows,), self.out)

@@ -20,10 +20,11 @@ TIMEOUT_SECONDS = 30
 
 
 def fetch(
-    url: str, path: Path, md5: str, *, name: str, how: str, progress: FetchProgress | None
+    url: str, path: Path, md5: str | None, *, name: str, how: str, progress: FetchProgress | None
 ) -> None:
     """Download ``url`` to ``path``; nothing is left there unless the file's MD5 sum is ``md5``.
 
+    None for ``md5``: no sum is stated, and the caller checks the file's form.
     ``name``: the data set's; ``how``: what a user can do by hand. Raises `ToolError` if the file
     cannot be had, `StorageError` for a wrong sum and a folder that cannot be written.
     """
@@ -44,11 +45,12 @@ def fetch(
                 " the folder above it"
             ) from error
 
+    known = None if md5 is None else f"md5:{md5}"
     pooch.get_logger().setLevel(logging.ERROR)  # progress says it
     try:
         pooch.retrieve(
             url,
-            f"md5:{md5}",
+            known,
             path.name,
             path.parent,
             downloader=receive,  # pyright: ignore[reportArgumentType] - as pooch's own are called

@@ -80,6 +80,10 @@ class Matrix(Operator, abstract=True):
         return self.unit.component
 
     @property
+    def one_slot(self) -> bool:
+        return self.impl is not None and not self.unit.takes_lanes
+
+    @property
     def rows(self) -> int:
         """Results per vector."""
         return self.weights.shape[0]
