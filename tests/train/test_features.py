@@ -42,6 +42,7 @@ def mirror(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
         for k, name in enumerate(names)
     ]
     about = {"id": "42468", "name": "jets", "version": "1", "status": "active", "format": "ARFF"}
+    about["description"] = "jets"
     answers = {
         "_DATA_INFO": {
             "data_set_description": {**about, "url": data.as_uri(), "md5_checksum": digest}
