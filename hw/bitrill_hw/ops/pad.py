@@ -20,20 +20,20 @@ class PadCore(OneToOne):
 
     def elaborate(self, _) -> Module:
         m = Module()
-        op, (height, width), (top, left, bottom, right) = self.op, self.op.plane, self.op.sides
+        op, (height, width), (top, before, bottom, after) = self.op, self.op.plane, self.op.sides
         sent = Signal()
         _, column, row = count_up(
             m,
             sent,
             piece=op.x.channels // op.lanes_in,
-            column=left + width + right,
+            column=before + width + after,
             row=top + height + bottom,
         )
         inside, begun, full = Signal(), Signal(), Signal()
         held = Signal(len(self.i.payload), reset_less=True)
         m.d.comb += [
             inside.eq(
-                within(row.value, top, top + height) & within(column.value, left, left + width)
+                within(row.value, top, top + height) & within(column.value, before, before + width)
             ),
             sent.eq(self.o.valid & self.o.ready),
             self.o.valid.eq(full | (begun & ~inside)),

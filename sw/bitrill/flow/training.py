@@ -91,7 +91,7 @@ def train(
 
     given = {k: v for k, v in locals().items() if k in TRACKED and v is not None}
     with tracked(track, f"train {recipe}", given) as run:
-        told = _Epochs(run, progress)
+        epochs_seen = _Epochs(run, progress)
         try:
             metrics = training.train(
                 recipe,
@@ -107,11 +107,11 @@ def train(
                 width=width,
                 prune=prune,
                 budget=budget,
-                progress=told,
+                progress=epochs_seen,
             ).metrics
         except KeyboardInterrupt:
             raise KeyboardInterrupt(f"go on with --resume --out {out}") from None
-        told.end()
+        epochs_seen.end()
         run.last = {"accuracy": metrics["accuracy"], "parameters": metrics["parameters"]}
         run.files = [Path(out) / "model.onnx", Path(out) / "metrics.json"]
     return Trained(

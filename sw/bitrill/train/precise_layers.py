@@ -94,10 +94,10 @@ class _Steps(torch.autograd.Function):
 def _digits_of_integers() -> Tensor:
     """Return the digits of 0 .. ``2**MOST_BITS - 1``."""
     n = torch.arange(1 << MOST_BITS)
-    left, count = n ^ 3 * n, torch.zeros_like(n)
-    while left.any():
-        count += left & 1
-        left = left >> 1
+    digits, count = n ^ 3 * n, torch.zeros_like(n)
+    while digits.any():
+        count += digits & 1
+        digits = digits >> 1
     return count
 
 
@@ -198,9 +198,9 @@ def clamp(module: nn.Module) -> None:
 def widths(module: nn.Module) -> list[nn.Parameter]:
     """Return the parameters that are widths; they take a smaller rate than weights do."""
     parts = module.modules()
-    found = [
+    parameters = [
         p.fraction if isinstance(p, PreciseLinear) else p.bits
         for p in parts
         if isinstance(p, PreciseActivation | PreciseLinear)
     ]
-    return [p for p in found if p.requires_grad]
+    return [p for p in parameters if p.requires_grad]
