@@ -27,7 +27,7 @@ from optuna.exceptions import DuplicatedStudyError, UpdateFinishedTrialError
 from optuna.storages import RDBStorage
 from optuna.study import StudyDirection
 from optuna.trial import FrozenTrial, Trial, TrialState
-from sqlalchemy.exc import ArgumentError, SQLAlchemyError
+from sqlalchemy.exc import ArgumentError, IntegrityError, SQLAlchemyError
 
 from ..errors import SpecError, StorageError, ToolError
 from .figures import OBJECTIVES, Direction
@@ -44,6 +44,9 @@ GONE_SECONDS = 60.0
 
 BUSY_SECONDS = 60
 """Seconds that a locked SQLite file is waited for."""
+
+CREATIONS = 5
+"""Times that tables of a database are made again after another search has made some of them."""
 
 ENDED_KEY = "ended"
 """Attribute of a trial with what became of it."""
@@ -244,9 +247,18 @@ def open_trials(space: Space, out: Path, count: int, identity: Mapping[str, Any]
 
 def _connected(url: str) -> RDBStorage:
     lock = {"connect_args": {"timeout": BUSY_SECONDS}} if url.startswith("sqlite") else {}
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")
-        return RDBStorage(url, engine_kwargs=lock)
+    for tries in range(CREATIONS, -1, -1):
+        try:
+            with warnings.catch_warnings():
+                warnings.simplefilter("ignore")
+                return RDBStorage(url, engine_kwargs=lock)
+        except (SQLAlchemyError, optuna.exceptions.StorageInternalError) as error:
+            # another search makes the tables of an empty database at the same time
+            clash = isinstance(error, IntegrityError) or "already exists" in str(error)
+            if not clash or not tries:
+                raise
+            time.sleep(1)
+    raise AssertionError
 
 
 @contextmanager
