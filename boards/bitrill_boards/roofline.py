@@ -15,6 +15,7 @@ from dataclasses import dataclass
 from fractions import Fraction
 
 from bitrill.errors import FitError, SpecError
+from bitrill.ir import Primitives
 from bitrill.ir.graph import Graph
 from bitrill.ir.types import Tensor
 from bitrill.parts.devices import FOUR_FOR_SIX, Part, part_of
@@ -131,7 +132,7 @@ def roofline(
     else:
         estimate = FOUR_FOR_SIX * used.lcs / board.usable("lut")
     usable = {r: board.usable(r) for r in needs}
-    made_of = {n.folded.primitives for n in graph.nodes}
+    made_of: set[Primitives] = {n.folded.primitives for n in graph.nodes}
     return Roofline(
         board.name,
         float(clock),

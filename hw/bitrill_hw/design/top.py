@@ -201,7 +201,7 @@ class Top(wiring.Component):
         return add
 
 
-def _watch(node: Operator, core: Any) -> Value:
+def _watch(node: Operator, core: wiring.Component) -> Value:
     """Bits that tell what an operator does in this cycle.
 
     A beat of its first operand moves; a beat of any operand waits for it; it waits for a beat of

@@ -105,7 +105,7 @@ class AdderConv2d(qnn.QuantConv2d):
 
     def inner_forward_impl(self, x: Tensor, quant_weight: object, quant_bias: object) -> Tensor:
         weight = getattr(quant_weight, "value", quant_weight)
-        high, wide = self.padding
+        high, wide = (int(n) for n in self.padding)
         if high or wide:
             x = functional.pad(x, (wide, wide, high, high))
         return L1Conv.apply(x, weight)  # pyright: ignore[reportReturnType]

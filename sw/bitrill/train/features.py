@@ -57,8 +57,8 @@ def jets(split: datasets.Split) -> Arrays:
         ) from error
     labels = np.unique(given["target"], return_inverse=True)[1]
     x = np.asarray(given["data"], np.float64)
-    x_train, x_test, y_train, y_test = train_test_split(
-        x, labels, test_size=_TEST, random_state=_SEED
+    x_train, x_test, y_train, y_test = map(
+        np.asarray, train_test_split(x, labels, test_size=_TEST, random_state=_SEED)
     )
     mean, spread = x_train.mean(0), x_train.std(0)
     chosen, of_it = (x_test, y_test) if split == "test" else (x_train, y_train)

@@ -84,7 +84,7 @@ def to_onnx(network: PreciseNetwork, shape: Sequence[int]) -> onnx.ModelProto:
             factor, offset = affine(part)
             x = nodes.add("Mul", f"scaled{n}", x, nodes.constant(f"factor{n}", factor.numpy()))
             x = nodes.add("Add", f"moved{n}", x, nodes.constant(f"offset{n}", offset.numpy()))
-    classes = network.parts[-1].weight.shape[0]  # pyright: ignore
+    classes = int(network.parts[-1].weight.shape[0])  # pyright: ignore
     graph = helper.make_graph(
         nodes.nodes,
         "precise",
