@@ -247,6 +247,17 @@ class IntegerEvaluator(NumberEvaluator):
         far = each(lambda a, b: abs(a - b), self.real(x)[..., None], self.real(w))
         return -far.sum(-2)
 
+    def own_l1conv(self, attrs: Any, x: Any, w: Any) -> np.ndarray:
+        self.only(attrs)
+        if x.ndim != 4 or w.ndim != 4 or x.shape[1] != w.shape[1]:
+            raise Invalid("kernels of as many channels as the images")
+        kernel = w.shape[2:]
+        if any(k > n for k, n in zip(kernel, x.shape[2:], strict=True)):
+            raise Invalid("a kernel no larger than the image")
+        windows = np.lib.stride_tricks.sliding_window_view(self.real(x), kernel, (2, 3))
+        far = each(lambda a, b: abs(a - b), windows[:, None], self.real(w)[:, :, None, None])
+        return -far.sum((2, 5, 6))
+
     def own_logquant(self, attrs: Any, x: Any, scale: Any) -> np.ndarray:
         """``ratio >= 2**(k - 1/2)`` is ``ratio**2 >= 2**(2 k - 1)`` for what is above 0."""
         self.only(attrs, "bits")

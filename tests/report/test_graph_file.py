@@ -6,6 +6,7 @@ import re
 import stat
 import sys
 import xml.etree.ElementTree as ElementTree
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -66,7 +67,7 @@ def test_mermaid_has_a_line_for_each_node_and_edge(small_compiled: flow.Compiled
 def test_mermaid_escapes_names(small_compiled: flow.Compiled) -> None:
     graph = small_compiled.build.graph
     node = graph.nodes[-1].replace(name=HOSTILE)
-    sink = graph.sink.__class__(**{**vars(graph.sink), "edge": HOSTILE})
+    sink = replace(graph.sink, edge=HOSTILE)
     text = mermaid(graph.replace(nodes=(*graph.nodes[:-1], node), sink=sink, depths={}))
     assert "script>" not in text
     assert '"]; click' not in text

@@ -7,7 +7,7 @@ import re
 from pathlib import Path
 
 import pytest
-from bitrill import requirements
+from bitrill import programs
 from bitrill.errors import SpecError, ToolError
 from bitrill_hw.synth import CellCounts, synthesise, synthesise_verilog, yosys
 from bitrill_hw.synth.yosys import YosysRun, run
@@ -150,7 +150,7 @@ def test_another_text_or_a_lost_file_is_another_run(
 def test_a_missing_or_faulty_yosys_is_named(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(requirements, "version", lambda name: "0.66.0.0.post1100")
+    monkeypatch.setattr(programs, "version", lambda name: "0.66.0.0.post1100")
     with pytest.raises(ToolError, match=r"Yosys issue 6058.*pip install 'bitrill\[synth\]'") as bad:
         synthesise_verilog(INVERTER, work=tmp_path)
     assert bad.value.exit_code == 3

@@ -98,6 +98,6 @@ def test_the_functions_are_run(held: bool):
 
 
 def test_other_functions_are_not_run():
-    node = helper.make_node("L1Conv", ["x", "w"], ["y"], domain="bitrill", name="n")
-    with pytest.raises(UnsupportedError, match="n: L1Conv of the domain 'bitrill' cannot be run"):
+    node = helper.make_node("L2Conv", ["x", "w"], ["y"], domain="bitrill", name="n")
+    with pytest.raises(UnsupportedError, match="n: L2Conv of the domain 'bitrill' cannot be run"):
         QonnxNetwork(model([node], np.ones((2, 2), np.float32), []))

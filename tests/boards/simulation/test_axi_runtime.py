@@ -13,7 +13,7 @@ from bitrill.errors import SpecError
 from bitrill.runtime.register_map import IDENTITY
 from bitrill_boards.driver import LinkError, SerialTransport
 from bitrill_boards.driver import registers as r
-from bitrill_boards.driver.registers import OFFSETS, WEIGHTS
+from bitrill_boards.driver.registers import OFFSETS, REGISTERS, WEIGHTS
 from bitrill_boards.shell.network_instance import Edges
 from bitrill_boards.shell.uart_shell import UartCore
 from bitrill_boards.shell.zynq_shell import ZynqShell
@@ -50,7 +50,7 @@ def test_where_they_are(runtime: Case, shell: SimulatedShell) -> None:
     last = int(accesses(runtime.graph)[:, 0].max())
     assert last < size
     holes = [
-        0x40,
+        4 * len(REGISTERS),
         0x1000,
         size,
         WEIGHTS - 4,
