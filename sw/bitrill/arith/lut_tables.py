@@ -115,15 +115,14 @@ def reduced(wires: tuple[int, ...], table: np.ndarray) -> tuple[tuple[int, ...],
     cube = table.reshape((2,) * len(wires)).transpose(*reversed(range(len(wires))))
     order = sorted(range(len(wires)), key=wires.__getitem__)
     cube, wires = cube.transpose(order), tuple(wires[k] for k in order)
-    axis = 0
-    while axis < len(wires):
-        if axis + 1 < len(wires) and wires[axis] == wires[axis + 1]:
+    for axis in reversed(range(len(wires) - 1)):
+        if wires[axis] == wires[axis + 1]:
             cube = np.moveaxis(np.diagonal(cube, 0, axis, axis + 1), -1, axis)
             wires = wires[:axis] + wires[axis + 1 :]
-        elif np.array_equal(cube.take(0, axis), cube.take(1, axis)):
+    # only now: values of an input that differs from itself say nothing
+    for axis in reversed(range(len(wires))):
+        if np.array_equal(cube.take(0, axis), cube.take(1, axis)):
             cube, wires = cube.take(0, axis), wires[:axis] + wires[axis + 1 :]
-        else:
-            axis += 1
     return wires, cube.transpose(*reversed(range(len(wires)))).reshape(-1)
 
 
