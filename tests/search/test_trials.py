@@ -57,7 +57,7 @@ class Stops:
         return stubs.answer(*given)
 
 
-@pytest.mark.parametrize("sampler", ["random", "tpe", *nightly("nsga2", "nsga3")])
+@pytest.mark.parametrize("sampler", ["random", *nightly("tpe", "nsga2", "nsga3")])
 def test_a_search_that_is_stopped_often_ends_as_one_that_is_not(
     sampler: str, tables: dict[str, Any], tmp_path: Path, log: Path
 ) -> None:
@@ -77,6 +77,7 @@ def test_a_search_that_is_stopped_often_ends_as_one_that_is_not(
     assert (stopped.out / "front.json").read_text() == (whole.out / "front.json").read_text()
 
 
+@pytest.mark.nightly
 def test_more_trials_later_are_the_trials_of_a_longer_search(
     tables: dict[str, Any], tmp_path: Path
 ) -> None:
@@ -146,6 +147,7 @@ def test_what_goes_wrong_in_a_trial_is_kept_with_its_reason(
     assert {p.params["hardware.clock_mhz"] for p in now.front} == {50}
 
 
+@pytest.mark.nightly
 def test_constraints_keep_points_off_the_front(tables: dict[str, Any], tmp_path: Path) -> None:
     tables["constraints"] = {"lcs": 50_000, "fps": 1e6}
     now = stubs.search(tables, tmp_path / "s").run()
