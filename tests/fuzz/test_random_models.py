@@ -17,8 +17,8 @@ SEEDS = 40
 NEVER = ("DynamicQuantizeLinear",)
 """Its scale is taken from each frame: refused whatever stands around it."""
 
-IN_THE_TABLE = ("QLinearSoftmax", "LutLayer", "Thermometer")
-"""Not drawn, since they want bits, or to be the last: the table of attributes has their cases."""
+IN_THE_TABLE = ("QLinearSoftmax", "LutLayer", "Thermometer", "L1Conv")
+"""Not drawn (they want bits, or images of their own, or to be last): attributes has their cases."""
 
 SELDOM = ("Reciprocal", "Sqrt", "Swish", "Gelu", "Mish")
 """Accepted on constants alone, or one of many functions of late opsets."""

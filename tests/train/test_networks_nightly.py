@@ -40,7 +40,7 @@ def test_the_full_topology_is_exact_from_torch_to_rtl(name: str, tmp_path: Path)
     )
     for stall in (0.0, 0.3):
         report = simulated(hardware, x, stall)
-        print(f"{name}, stall {stall}: {report['samples']} frames, {report['seconds']} s")
+        print(f"{name}, stall {stall}: {report.samples} frames")
 
 
 @pytest.mark.nightly
