@@ -23,7 +23,12 @@ def _masks(seed: int) -> np.ndarray:
     return np.random.default_rng(seed).random((MIXED, MIXED)) < 0.5
 
 
-ROW_MASKS, COLUMN_MASKS = _masks(1), _masks(2)
+ROW_MASKS, COLUMN_MASKS = _masks(163), _masks(164)
+"""Which bits of a row and of a column are mixed.
+
+With these, no two of 256 rows agree in more than an eighth of the last four bits of their hashes;
+with most seeds some agree in a quarter or in half.
+"""
 
 
 def mixed(rows: np.ndarray, cols: np.ndarray) -> np.ndarray:

@@ -171,6 +171,7 @@ class Loop:
             grid_weights.clamp_scales(self.module)
             self.after_step(step + 1, steps)
             self.report(f"epoch {epoch + 1}/{self.training.epochs}", step + 1, steps)
+        self._require_finite_state(epoch)
         return total / batches
 
     @staticmethod
@@ -180,6 +181,15 @@ class Loop:
                 f"training diverged: the loss is no finite number in epoch {epoch + 1}, batch"
                 f" {k + 1} of {batches}; try a lower learning_rate or another seed"
             )
+
+    def _require_finite_state(self, epoch: int) -> None:
+        """Refuse weights and statistics that are infinite though the loss was finite."""
+        for name, tensor in self.module.state_dict().items():
+            if isinstance(tensor, Tensor) and not bool(tensor.isfinite().all()):
+                raise ToolError(
+                    f"training diverged: {name} is no finite number after epoch {epoch + 1}; try a"
+                    " lower learning_rate or another seed"
+                )
 
     def _resume(self, optimizer: torch.optim.Optimizer) -> None:
         state = self.keeper.load() if self.keeper else None

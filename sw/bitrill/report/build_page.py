@@ -98,7 +98,7 @@ class Fifo:
 
 @dataclass(frozen=True)
 class BuildPage:
-    """All that the page of a build shows."""
+    """What the page of a build shows."""
 
     graph: Graph
     predicted: Timing

@@ -126,7 +126,7 @@ class DiffPage:
 
     @cached_property
     def layers(self) -> tuple[LayerChange, ...]:
-        """All layers in the order of ``after``; those that are gone follow."""
+        """The layers of both, in the order of ``after``; those that are gone follow."""
         pages = (self.before, self.after)
         old, new = ({n.name: n for n in p.graph.nodes} for p in pages)
         figures = [_layer_figures(p) for p in pages]

@@ -85,7 +85,7 @@ class Line:
 
 @dataclass(frozen=True)
 class SearchPage:
-    """All that the page of a search shows; ``whole``: whether every trial is in ``trials``."""
+    """What the page of a search shows; ``whole``: whether every trial is in ``trials``."""
 
     name: str
     objectives: tuple[str, ...]

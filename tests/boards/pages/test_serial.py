@@ -88,7 +88,7 @@ def answers(bench: Path, request: bytes) -> bytes:
 
 
 def test_the_session_is_what_the_shell_says(bench: Path) -> None:
-    """All requests are sent one after the other, without waiting for the replies."""
+    """Requests are sent one after the other, without waiting for the replies."""
     got = answers(bench, b"".join(request for request, _ in session()))
     assert got.hex(" ") == b"".join(reply for _, reply in session()).hex(" ")
 
