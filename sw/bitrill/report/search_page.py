@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from functools import cached_property
 from itertools import combinations
 
+from ..search import history
 from .axes import Axis, axis
 from .importance import importance
 from .page import brief, count, percent, render
@@ -37,17 +38,8 @@ FIGURES = {
 
 
 @dataclass(frozen=True)
-class Trial:
-    """One trial; ``state``: complete, pruned, fail or not ended; ``front``: if none beats it."""
-
-    number: int
-    state: str
-    params: Mapping[str, object]
-    figures: Mapping[str, float]
-    reason: str
-    front: bool
-    files: str | None
-    command: str | None
+class Trial(history.Trial):
+    """A trial as the page shows it."""
 
     @property
     def node(self) -> str:
