@@ -2,7 +2,7 @@
 #
 #   make demo      train, compile, verify every test image in RTL, synthesise; one table
 #   make test      lint and the test suite
-#   make nightly   the tests that are too long for every run
+#   make nightly   the tests that are too long for every run, an hour or two; installs nextpnr
 #   make methods   a table of all methods of training and compression; hours, can be stopped
 #   make bench     speed and size of the golden model and the compiler
 #   make clock     networks placed and routed on small boards; installs nextpnr, some minutes
@@ -28,6 +28,7 @@ test: setup
 	$(BIN)/python -m pytest -n 2
 
 nightly: setup
+	$(BIN)/python -m pip install --quiet -c constraints.txt -e '.[place]'
 	$(BIN)/python -m pytest -n 2 -m nightly
 
 # each method of training and compression on small networks, hours; goes on where it was stopped
