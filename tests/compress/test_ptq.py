@@ -31,19 +31,22 @@ from torch import Tensor, nn
 
 @lru_cache
 def float_network() -> nn.Module:
-    torch.manual_seed(1)
+    """Return a trained network of 99 %; the 3 bits of a worse one vary with the processor."""
+    torch.manual_seed(3)
     net = tiny.state(
         nn.Sequential(
-            nn.Conv2d(1, 8, 3, padding=1, bias=False),
-            nn.BatchNorm2d(8),
+            nn.Conv2d(1, 16, 3, padding=1, bias=False),
+            nn.BatchNorm2d(16),
             nn.ReLU(),
-            nn.Conv2d(8, 8, 3, padding=1),
+            nn.Conv2d(16, 16, 3, padding=1, bias=False),
+            nn.BatchNorm2d(16),
             nn.MaxPool2d(2),
-            nn.Conv2d(8, 12, 3, padding=1),
+            nn.Conv2d(16, 24, 3, padding=1),
+            nn.BatchNorm2d(24),
             nn.ReLU(),
             nn.AvgPool2d(4),
             nn.Flatten(),
-            nn.Linear(12, 10),
+            nn.Linear(24, 10),
         )
     )
     net.fit(Training(epochs=6, learning_rate=0.01, batch=50))
