@@ -46,6 +46,10 @@ class BitrillError(Exception):
         """Return what the command line prints with ``--json``."""
         return {"error": str(self), "kind": self.kind, "details": self.details}
 
+    def _render_traceback_(self) -> list[str]:
+        """Return what a notebook shows instead of a trace: IPython looks for this method."""
+        return [f"{self.kind}: {self}"]
+
 
 class SpecError(BitrillError, ValueError):
     """A bad parameter, argument or array: ``"X must be ..., not ..."``."""

@@ -16,6 +16,7 @@ ROWS_SHOWN = 10
 def trained(done: flow.Trained) -> str:
     return "\n".join(
         [
+            *map(table, done.tables()),
             f"{done.name}: {done.parameters:,} parameters",
             f"accuracy: {100 * done.accuracy:.2f} % of {done.test_images:,} test images",
             f"model: {done.model}, checked against torch",

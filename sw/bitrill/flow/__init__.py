@@ -18,7 +18,7 @@ from .checking import Checked, check
 from .compile_options import CompileOptions
 from .compiling import Compiled, compile
 from .compressing import Compressed, compress
-from .doctor import Diagnosis, doctor
+from .doctor import Diagnosis, doctor, require
 from .export_ip import ExportedIp, export_ip
 from .inspection import Inspection, Layer, inspect
 from .making import Made, make
@@ -72,6 +72,7 @@ __all__ = [
     "read_weights",
     "register_writes",
     "report",
+    "require",
     "run",
     "search",
     "synth",

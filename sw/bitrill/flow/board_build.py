@@ -47,7 +47,8 @@ class BoardBuild(Result):
             "toolchain": m.toolchain,
             "clock": f"{float(m.clock):g} MHz",
             "fmax": "not routed" if m.fmax_mhz is None else f"{m.fmax_mhz:g} MHz",
-            "bitstream": self.bitstream,
+            "bitstream": self.bitstream or "none yet",
+            "folder": self.folder,
         }
 
     def tables(self) -> tuple[Table, ...]:

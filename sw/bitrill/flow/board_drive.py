@@ -6,7 +6,7 @@ Every output bit is compared with the recorded outputs or with the golden model.
 from __future__ import annotations
 
 import platform
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import closing
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -20,7 +20,7 @@ from .boards import BoardFolder, board_folder
 from .builds import Build, BuildLike, open_build
 from .data import read_array, to_integers
 from .extras import Progress, extra, logged
-from .result import Json, Result
+from .result import Json, Result, Table
 from .running import Outputs, output_file, write_outputs
 from .verilog import write_verilog
 from .weights import Weights, replace_weights
@@ -110,6 +110,24 @@ class Driven(Result):
             "mismatches": f"{len(self.wrong)} of {self.samples} frames",
             "cycles a frame": "not measured" if cycles is None else f"{cycles:,.1f}",
         }
+
+    def tables(self) -> tuple[Table, ...]:
+        rows = [(words, write(value)) for words, value, write in self._measured() if value]
+        return (Table.of(("measured", ""), rows),) if rows else ()
+
+    def _measured(self) -> Iterator[tuple[str, Any, Callable[[Any], str]]]:
+        """Return each rate in words, its value, and how it is written."""
+        r = self.rates
+        fps, share = "{:,.0f}".format, "{:.1%}".format
+        yield "frames/s of the hardware", r.fps_hardware, fps
+        yield "frames/s of the core at its best", r.fps_core, fps
+        yield "frames/s with host and link", r.fps_wall, fps
+        yield "frames/s that the board allows", r.fps_system, fps
+        yield "limited by", r.limit, str
+        yield "share of the core's best", r.core_share, share
+        yield "memory waited for the network", r.in_stalled, share
+        yield "the network waited for memory", r.out_stalled, share
+        yield "slowest layer", r.slowest, str
 
     def to_json(self) -> Json:
         return {

@@ -6,7 +6,7 @@ from dataclasses import asdict, dataclass
 from .. import programs
 from ..errors import SpecError
 from ..programs import YOSYS, Program
-from ..requirements import Check, check_all
+from ..requirements import Check, check_all, require_tools
 from .extras import Progress, logged
 from .result import Json, Result, Table
 
@@ -108,12 +108,25 @@ def doctor(
     ``verbs``: those whose tools must be there. ``prepare``: translate the WebAssembly of Yosys and
     nextpnr now, so that their first runs need not.
     """
-    unknown = [v for v in verbs if v not in NEEDS]
-    if unknown:
-        raise SpecError(f"a verb must be one of {', '.join(NEEDS)}, not {unknown[0]!r}")
+    _check(verbs)
     if prepare:
         _prepare(progress)
     return Diagnosis(tuple(check_all()), tuple(verbs))
+
+
+def require(*verbs: str) -> None:
+    """Raise `ToolError` (exit 3) unless every tool of these verbs works: a notebook's first line.
+
+    The message names each missing or faulty tool with the command that installs it.
+    """
+    _check(verbs)
+    require_tools(dict.fromkeys(tool for verb in verbs for tool in NEEDS[verb]))
+
+
+def _check(verbs: Sequence[str]) -> None:
+    unknown = [v for v in verbs if v not in NEEDS]
+    if unknown:
+        raise SpecError(f"a verb must be one of {', '.join(NEEDS)}, not {unknown[0]!r}")
 
 
 def _prepare(progress: Progress) -> None:

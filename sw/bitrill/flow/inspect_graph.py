@@ -8,7 +8,7 @@ from pathlib import Path
 
 from ..errors import ToolError
 from ..ir import Graph
-from ..storage import write_text
+from ..storage import read_bytes, write_text
 from .extras import extra
 
 
@@ -23,6 +23,15 @@ class GraphFile:
     def write(self, graph: Graph) -> None:
         """Draw a graph."""
         write_text(self.file, self._form(graph))
+
+
+def in_html(file: Path) -> str:
+    """Return a drawing for a notebook; nothing for a file that is no SVG or has gone."""
+    if file.suffix != ".svg" or not file.is_file():
+        return ""
+    from ..report.images import svg_image
+
+    return svg_image(read_bytes(file).decode(), "the folded graph")
 
 
 def find_netron() -> str:

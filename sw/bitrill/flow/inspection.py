@@ -14,7 +14,7 @@ from ..timing.predict import predict
 from .compile_options import CompileOptions, Numbers
 from .extras import Progress, logged
 from .inspect_advice import advise
-from .inspect_graph import GraphFile, find_netron
+from .inspect_graph import GraphFile, find_netron, in_html
 from .result import Json, Result, Table, exact_number
 from .steps import ASSUMED_MHZ, dropped, fold_for, integers, load, usual_goals
 
@@ -92,7 +92,12 @@ class Inspection(Result):
             for x in self.layers
         ]
         advice = Table.of_texts(("advice",), [(line,) for line in self.advice])
-        return (Table.of(head, rows), *([advice] if self.advice else []))
+        return (Table.of(head, rows, texts=2), *([advice] if self.advice else []))
+
+    def _repr_html_(self) -> str:
+        """Show the drawing, too, if there is one."""
+        drawing = "" if self.graph is None else in_html(self.graph)
+        return super()._repr_html_() + drawing
 
     def to_json(self) -> Json:
         return {

@@ -7,7 +7,7 @@ command line, a notebook and a script show the same figures.
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
 from html import escape
@@ -35,12 +35,19 @@ class Table:
         """Return a table in which all columns are words."""
         return Table.of(head, rows, texts=len(head))
 
+    def _repr_html_(self) -> str:
+        return self.to_html()
+
     def to_html(self) -> str:
-        """Return an HTML table; every cell is escaped."""
-        head = "".join(f"<th>{escape(cell)}</th>" for cell in self.head)
-        cells = ("".join(f"<td>{escape(cell)}</td>" for cell in row) for row in self.rows)
-        body = "".join(f"<tr>{row}</tr>" for row in cells)
+        """Return an HTML table, words on the left and figures on the right; all is escaped."""
+        head = "".join(self._cells("th", self.head))
+        body = "".join(f"<tr>{''.join(self._cells('td', row))}</tr>" for row in self.rows)
         return f"<table><thead><tr>{head}</tr></thead><tbody>{body}</tbody></table>"
+
+    def _cells(self, tag: str, row: Sequence[str]) -> Iterator[str]:
+        for k, cell in enumerate(row):
+            side = "left" if k < self.texts else "right"
+            yield f'<{tag} style="text-align:{side}">{escape(cell)}</{tag}>'
 
 
 class Result(ABC):

@@ -1,5 +1,6 @@
 """The verb `run`: runs the golden model on an array."""
 
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -11,7 +12,10 @@ from ..ir import Sink
 from ..storage import write_array
 from .builds import BuildLike, open_build
 from .data import read_array
-from .result import Json, Result
+from .result import Json, Result, Table
+
+ROWS_SHOWN, MOST_COLUMNS = 10, 20
+"""Frames that a table of integers shows, and the largest number of integers of a frame."""
 
 
 @dataclass(frozen=True, eq=False, repr=False)
@@ -42,6 +46,14 @@ class Outputs(Result):
             "shape": shapes if len(shapes) > 1 else next(iter(shapes.values())),
         }
         return figures | ({"files": ", ".join(self.files)} if self.files else {})
+
+    def tables(self) -> tuple[Table, ...]:
+        columns = math.prod(self.integers.shape[1:])
+        if not self.integers.size or columns > MOST_COLUMNS:
+            return ()
+        first = self.integers[:ROWS_SHOWN].reshape(-1, columns).tolist()
+        head = ("integers of frame", *map(str, range(columns)))
+        return (Table.of(head, [(k, *row) for k, row in enumerate(first)]),)
 
     def to_json(self) -> Json:
         value: Json = {"samples": len(self.integers)}

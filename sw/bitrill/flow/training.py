@@ -3,10 +3,11 @@
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any, cast
 
 from ..tracking import Run, Tracker, tracked
 from .extras import Progress, logged
-from .result import Json, Result
+from .result import Json, Result, Table
 
 
 @dataclass(frozen=True, repr=False)
@@ -31,6 +32,20 @@ class Trained(Result):
             "accuracy": f"{100 * self.accuracy:.2f} % of {self.test_images:,} test images",
             "model": self.model,
         }
+
+    def tables(self) -> tuple[Table, ...]:
+        """Return the front of a run that has one: networks that no other one beats."""
+        front = cast("list[Mapping[str, Any]]", self.metrics.get("front", []))
+        rows = [
+            (
+                f"front/model_{p['luts']}.onnx",
+                f"{p['luts']:,}",
+                *(f"{100 * p[key]:.2f} %" for key in ("held", "accuracy")),
+            )
+            for p in front
+        ]
+        head = ("front", "LUTs of matrices", "accuracy, held back", "accuracy, test")
+        return (Table.of(head, rows),) if rows else ()
 
     def to_json(self) -> Json:
         return dict(self.metrics)

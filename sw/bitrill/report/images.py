@@ -1,8 +1,11 @@
-"""Small images as PNG in data URIs, written by zlib alone (ISO/IEC 15948)."""
+"""Small images in data URIs: PNG, written by zlib alone (ISO/IEC 15948), and drawings as SVG."""
 
 import base64
 import struct
 import zlib
+from collections.abc import Iterable
+from dataclasses import dataclass
+from html import escape
 from math import isqrt
 
 import numpy as np
@@ -21,6 +24,36 @@ def image_uri(pixels: np.ndarray) -> str | None:
     low, high = values.min(), values.max()
     bytes_ = np.round(255 * (values - low) / max(high - low, 1e-12)).astype(np.uint8)
     return "data:image/png;base64," + base64.b64encode(_png(bytes_)).decode()
+
+
+@dataclass(frozen=True, eq=False)
+class Images:
+    """Frames side by side in a notebook, each with the text of its caption below it.
+
+    ``frames``: ``[N, *shape]``, each as in `image_uri`; what is no image is left out.
+    """
+
+    frames: np.ndarray
+    captions: Iterable[object]
+
+    def _repr_html_(self) -> str:
+        pairs = zip(map(image_uri, self.frames), self.captions, strict=False)
+        return "".join(
+            f'<div style="{_FRAME}"><img style="{_PIXELS}" src="{uri}">'
+            f"<br>{escape(str(text))}</div>"
+            for uri, text in pairs
+            if uri is not None
+        )
+
+
+_FRAME = "display:inline-block;margin:4px;text-align:center"
+_PIXELS = "width:64px;image-rendering:pixelated"
+
+
+def svg_image(svg: str, words: str) -> str:
+    """Return a drawing as an image of its own, so that its styles stay out of the page."""
+    data = base64.b64encode(svg.encode()).decode()
+    return f'<img alt="{escape(words)}" src="data:image/svg+xml;base64,{data}">'
 
 
 def _as_image(pixels: np.ndarray) -> np.ndarray | None:

@@ -96,6 +96,15 @@ def load(
     return images.astype(np.float32) / np.float32(255), labels.astype(np.int64)
 
 
+def is_here(name: str) -> bool:
+    """Return whether a set can be loaded without a download."""
+    _check(name)
+    if name == "digits":
+        return True
+    files = [cifar10.FILE] if name == "cifar10" else [f"{f}.gz" for f in MIRRORS[name].md5]
+    return all((data_folder() / name / file).is_file() for file in files)
+
+
 def data_folder() -> Path:
     """Return ``$BITRILL_DATA``, else ``bitrill`` in the user's cache folder of this system."""
     import platformdirs
