@@ -125,6 +125,7 @@ ROOMS = {
     "compress": ("compress",),
     "search": ("search",),
     "report": ("report",),
+    "zoo": ("zoo",),
     "flow": ("flow",),
     "roof": ("cli", "doctor"),
 }

@@ -45,6 +45,7 @@ ROOMS = (
     "compress",
     "search",
     "report",
+    "zoo",
     "flow",
     "cli",
 )

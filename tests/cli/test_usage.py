@@ -8,7 +8,7 @@ from cli.conftest import Run
 
 VERBS = (
     "train, compress, search, check, inspect, compile, run, trace, verify, synth, report,"
-    " boards, build, flash, drive, export-ip, make, doctor"
+    " boards, build, flash, drive, export-ip, make, zoo, doctor"
 )
 
 

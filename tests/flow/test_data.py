@@ -106,7 +106,11 @@ def test_random_inputs_hold_both_ends_and_follow_the_seed(whole: flow.Compiled) 
 @pytest.mark.parametrize(
     ("name", "count", "message"),
     [
-        ("cifar", None, "data must be one of digits, mnist, fashion, cifar10, random or a .npy"),
+        (
+            "cifar",
+            None,
+            "data must be one of digits, mnist, fashion, cifar10, canvas, tones, flows, random",
+        ),
         ("random", 0, "samples must be at least 1, not 0"),
         ("digits", None, "digits has 64 values per sample, but the model takes 6"),
         ("cifar10", None, "cifar10 has 3072 values per sample, but the model takes 6"),

@@ -10,7 +10,7 @@ from ..engines import ENGINES
 from ..tracking import TRACKERS
 from ..train.lut_recipe import LUTNET
 from ..train.precise_recipe import PRECISION
-from ..train.recipes import ACTS, CHANNELS, DATASETS, RECIPES, WEIGHTS
+from ..train.recipes import ACTS, CHANNELS, DATASETS, DRAWN, RECIPES, WEIGHTS
 
 Argument: TypeAlias = tuple[tuple[str, ...], dict[str, Any]]
 """Names and options for `argparse.ArgumentParser.add_argument`."""
@@ -49,7 +49,7 @@ def argument(*names: str, **options: Any) -> Argument:
     return names, options
 
 
-_NAMED = ", ".join(DATASETS)
+_NAMED = ", ".join((*DATASETS, *DRAWN))
 
 _BUILD = argument("build", metavar="BUILD", help="the folder that compile wrote")
 _MORE_BOARDS = argument(
@@ -123,7 +123,9 @@ _TRAIN = (
 )
 _NO_ADVICE = argument("--no-advice", action="store_true", help="do not suggest what to try next")
 _COMPRESS = (
-    argument("recipe", metavar="RECIPE.toml", help="data, network, hardware and steps"),
+    argument(
+        "recipe", metavar="RECIPE.toml", help="data, network, hardware and steps; or zoo:NAME"
+    ),
     argument(
         "--out", required=True, metavar="DIR", help="folder of model.onnx, steps.json, checkpoints"
     ),
@@ -156,7 +158,7 @@ _SEARCH = (
     _TRACK,
 )
 _FILE = (
-    argument("model", metavar="MODEL", help="a QONNX file"),
+    argument("model", metavar="MODEL", help="a QONNX file, or zoo:NAME (see bitrill zoo)"),
     argument("--raw-input", metavar="TYPE", help="take raw integers, such as uint8"),
     argument(
         "--input-scale",
@@ -406,6 +408,7 @@ VERBS: dict[str, tuple[str, tuple[Argument, ...]]] = {
     "drive": ("run frames on a board and compare them with the golden model", _DRIVE),
     "export-ip": ("write the network as a core for a design of your own", _EXPORT_IP),
     "make": ("run the verbs of a project, from training to a board", _MAKE),
+    "zoo": ("list trained networks that are there as zoo:NAME", ()),
     "doctor": ("show which tools are installed, and how to get the others", _DOCTOR),
 }
 """Verbs in the order of their use, each with its help text and its arguments."""

@@ -210,7 +210,7 @@ def synthesised(done: flow.Synthesised) -> str:
     return "\n".join(lines)
 
 
-def tabled(done: flow.Boards | flow.Diagnosis) -> str:
+def tabled(done: flow.Boards | flow.Diagnosis | flow.Zoo) -> str:
     return "\n\n".join(map(table, done.tables()))
 
 
@@ -311,6 +311,7 @@ TEXTS: dict[str, Callable[[Any], str]] = {
     "drive": driven,
     "export-ip": exported,
     "make": made,
+    "zoo": tabled,
     "doctor": tabled,
 }
 """The function that formats each verb's result."""

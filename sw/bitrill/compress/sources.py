@@ -15,11 +15,11 @@ import torch
 from torch import Tensor, nn
 
 from ..errors import SpecError, StorageError, meant
-from ..train import datasets, features
+from ..train import datasets, features, generated
 from ..train.features import FEATURES
+from ..train.generated import GENERATED
 from ..train.recipes import DATASETS
-from . import generated, topologies
-from .generated import GENERATED
+from . import topologies
 from .keys import number, one_of
 
 ARRAYS = ("x_train", "y_train", "x_test", "y_test")

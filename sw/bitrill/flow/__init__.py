@@ -31,6 +31,7 @@ from .tracing import Traced, trace
 from .training import Trained, train
 from .verifying import Verified, verify
 from .weights import read_weights, register_writes, with_weights
+from .zoo import Zoo, zoo
 
 __all__ = [
     "BoardBuild",
@@ -56,6 +57,7 @@ __all__ = [
     "Traced",
     "Trained",
     "Verified",
+    "Zoo",
     "boards",
     "build",
     "check",
@@ -80,4 +82,5 @@ __all__ = [
     "train",
     "verify",
     "with_weights",
+    "zoo",
 ]

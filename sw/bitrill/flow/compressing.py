@@ -13,6 +13,7 @@ from ..parts.devices import PORTABLE, part_of
 from ..resources.estimate import Resources, network_resources
 from ..timing.predict import predict
 from ..tracking import Tracker, tracked
+from ..zoo import RECIPE, located
 from .extras import Progress, extra, logged
 from .result import Json, Result, Table, exact_number
 from .steps import Goal, fold, fold_for, integers, load
@@ -91,21 +92,21 @@ def compress(
 ) -> Compressed:
     """Run a recipe, or go on with it: ``model.onnx``, ``steps.json`` and checkpoints in ``out``.
 
-    ``recipe``: a TOML file, or its tables; relative paths start at the file, or where Python runs.
-    Steps that are done are not done again. ``redo``: where the recipe has changed, do the first
-    step that differs and those behind it again; without it, that is an error. ``no_advice``:
-    leave out what rules of the field would try next. ``track``: ``mlflow``, ``wandb`` or a
-    `bitrill.tracking.Tracker`, told of each step; with folds, of the first chain's.
+    ``recipe``: a TOML file, ``zoo:NAME``, or tables; relative paths start at the file, or where
+    Python runs. Steps that are done are not done again. ``redo``: where the recipe has changed, do
+    the first step that differs and those behind it again; without it, that is an error.
+    ``no_advice``: leave out what rules of the field would try next. ``track``: ``mlflow``,
+    ``wandb`` or a `bitrill.tracking.Tracker`, told of each step; with folds, of the first chain's.
 
     Raises `SpecError` with all that is wrong in a recipe, its data or its network; `ToolError` if a
     package is missing or training diverges; `UnsupportedError` for a network that hardware cannot
     hold; `FitError` for a rate that the first step's network cannot reach: a later one has a note.
     """
+    source = recipe if isinstance(recipe, Mapping) else located(recipe, RECIPE)
     with extra("compress", "compress"):
         from ..compress import chain as chains
         from ..compress import recipe as recipes
-    tables = isinstance(recipe, Mapping)
-    read = recipes.parse(recipe, Path()) if tables else recipes.load(Path(recipe))
+    read = recipes.load(source) if isinstance(source, Path) else recipes.parse(source, Path())
 
     def answer(model: Path) -> Figures:
         return predicted_figures(model, read.hardware)

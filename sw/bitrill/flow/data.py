@@ -16,7 +16,7 @@ from ..ir import Graph
 from ..ir.interface import to_edge
 from ..real import at
 from ..storage import open_file
-from ..train.recipes import DATASETS
+from ..train.recipes import DATASETS, DRAWN
 from .extras import Progress, extra, logged
 
 RANDOM_ELEMENTS = 1 << 27
@@ -71,20 +71,27 @@ def samples(
         raise SpecError(f"samples must be at least 1, not {count}")
     if data == "random":
         return Samples(random_inputs(graph, 100 if count is None else count, seed))
-    if data not in DATASETS:
+    if data not in (*DATASETS, *DRAWN):
         if not data.endswith(".npy"):
-            known = ", ".join((*DATASETS, "random"))
+            known = ", ".join((*DATASETS, *DRAWN, "random"))
             raise SpecError(f"data must be one of {known} or a .npy file, not {data!r}")
         x = read_array(Path(data))
         x = x if x.ndim == 0 else x[:count]
         return Samples(_some(to_integers(graph, x)))
-    with extra("train", f"the data set {data}"):
-        from ..train.datasets import load, shape
-    _same_size(math.prod(shape(data)), graph, data)  # before anything is fetched
-    x, labels = load(data, "test", progress=progress)
+    x, labels = _test_images(graph, data, progress)
     x = fit(np.asarray(x), graph, data)[:count]
     known = np.asarray(labels)[:count] if decides(graph) else None
     return Samples(_some(on_grid(graph, x)), known)
+
+
+def _test_images(graph: Graph, data: str, progress: Progress) -> tuple[np.ndarray, np.ndarray]:
+    """Load a named data set's test images and classes, if they have the size of the model's."""
+    with extra("train", f"the data set {data}"):
+        from ..train import datasets, generated
+    if data in DRAWN:
+        return generated.load(data, "test")
+    _same_size(math.prod(datasets.shape(data)), graph, data)  # before anything is fetched
+    return datasets.load(data, "test", progress=progress)
 
 
 def chosen_samples(

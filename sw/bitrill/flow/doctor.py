@@ -31,6 +31,7 @@ NEEDS: dict[str, tuple[str, ...]] = {
     "drive": ("pyserial",),
     "export-ip": ("amaranth",),
     "make": (),
+    "zoo": (),
 }
 """Tools that each verb needs beside Python and numpy, in its usual form.
 

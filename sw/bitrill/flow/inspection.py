@@ -11,6 +11,7 @@ from ..ops import L1MatVec, MatVec, Threshold
 from ..ops.matvec import Matrix
 from ..parts.devices import DEFAULT_PART, part_of
 from ..timing.predict import predict
+from ..zoo import located
 from .compile_options import CompileOptions, Numbers
 from .extras import Progress, logged
 from .inspect_advice import advise
@@ -153,7 +154,7 @@ def inspect(
     stages = (imported, whole, folded)
     if drawn is not None:
         drawn.write(folded)
-    shown = None if viewer is None else processes.detach([viewer, "--browse", str(model)])
+    shown = None if viewer is None else processes.detach([viewer, "--browse", str(located(model))])
     file = None if drawn is None else drawn.file
     return Inspection(stages, layers, predicted.ii, predicted.latency, advice, gone, file, shown)
 

@@ -1,7 +1,7 @@
 """A project: the file from which `bitrill make` goes from training to a board.
 
 out = "build/digits"        # default: build/NAME, beside the file
-model = "net.onnx"          # or one of the tables [train] and [compress]
+model = "net.onnx"          # or "zoo:lenet", or one of the tables [train] and [compress]
 
 [train]                     # then a table for each verb to be run, with its options
 recipe = "tfc"
@@ -19,6 +19,7 @@ from pathlib import Path
 
 from ..errors import SpecError, meant
 from ..storage import read_bytes
+from ..zoo import PREFIX, located
 from .compile_options import CompileOptions
 
 SOURCES = ("train", "compress")
@@ -103,8 +104,13 @@ def load(path: Path) -> Project:
     if faults:
         raise SpecError(f"{path}: {'; '.join(faults)}", faults=faults)
     out = path.parent / (names["out"] or f"build/{path.stem}")
-    model = None if names["model"] is None else path.parent / names["model"]
+    model = None if names["model"] is None else _model(names["model"], path.parent)
     return Project(out, model, {v: options[v] for v in OPTIONS if v in options})
+
+
+def _model(name: str, folder: Path) -> Path:
+    """Return the path of a model, seen from here."""
+    return located(name) if name.startswith(PREFIX) else folder / name
 
 
 def _text(given: Mapping[str, object], key: str, faults: list[str]) -> str | None:

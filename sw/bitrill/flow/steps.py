@@ -20,6 +20,7 @@ from ..parts.devices import Part
 from ..passes.drop_channels import drop_channels
 from ..passes.split_products import SUFFIX, split_products
 from ..storage import read_json
+from ..zoo import located
 from .compile_options import Numbers, Style
 from .extras import Progress, logged
 
@@ -35,11 +36,11 @@ def load(
     input_scale: Numbers | None = None,
     input_offset: Numbers | None = None,
 ) -> Graph:
-    """Read a model file; return a graph of stage IMPORTED."""
+    """Read a model file, or ``zoo:NAME``; return a graph of stage IMPORTED."""
     raw = None if raw_input is None else parse_raw_input(raw_input)
     scale = None if input_scale is None else parse_scale(input_scale)
     offset = None if input_offset is None else parse_offset(input_offset)
-    path = Path(model)
+    path = located(model)
     if path.is_dir():
         raise StorageError(f"cannot read {path}: it is a folder, not a model file")
     from ..frontend import load_model

@@ -17,6 +17,9 @@ CHANNELS = {"lenet": 6, "cnv": 64, "resnet8": 16, "mobilenet": 8, "unet-tiny": 8
 DATASETS = ("digits", "mnist", "fashion", "cifar10")
 """Names of the data sets; see `datasets`."""
 
+DRAWN = ("canvas", "tones", "flows")
+"""Names of synthetic data sets with classes; see `generated`."""
+
 PLAIN = ("lenet", "cnv")
 """Convolutional recipes whose layers follow one another, with stride 1."""
 

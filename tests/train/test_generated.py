@@ -7,12 +7,12 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
-from bitrill.compress import generated, measures, topologies
-from bitrill.compress.generated import GENERATED
+from bitrill.compress import measures, topologies
 from bitrill.compress.sources import DataSource
 from bitrill.compress.state import State
 from bitrill.compress.training import LOSSES, Training
-from bitrill.train import datasets
+from bitrill.train import datasets, generated
+from bitrill.train.generated import GENERATED
 from torch import nn
 
 

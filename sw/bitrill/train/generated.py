@@ -17,7 +17,7 @@ from collections.abc import Callable
 
 import numpy as np
 
-from ..train import datasets
+from . import datasets
 
 Arrays = tuple[np.ndarray, np.ndarray]
 
