@@ -2,7 +2,7 @@
 #
 #   make demo      train, compile, verify every test image in RTL, synthesise; one table
 #   make test      lint and the test suite
-#   make nightly   the tests that are too long for every run, an hour or two; installs nextpnr
+#   make nightly   the tests that are too long for every run, hours; can be stopped and goes on; installs nextpnr
 #   make methods   a table of all methods of training and compression; hours, can be stopped
 #   make bench     speed and size of the golden model and the compiler
 #   make clock     networks placed and routed on small boards; installs nextpnr, some minutes
@@ -29,7 +29,7 @@ test: setup
 
 nightly: setup
 	$(BIN)/python -m pip install --quiet -c constraints.txt -e '.[place]'
-	$(BIN)/python -m pytest -n 2 -m nightly
+	$(BIN)/python -m pytest -n 2 -m nightly --resume=build/nightly.jsonl
 
 # each method of training and compression on small networks, hours; goes on where it was stopped
 methods: setup

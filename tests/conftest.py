@@ -15,10 +15,13 @@ os.environ.setdefault("OMP_NUM_THREADS", "1")
 os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
 
 import pytest
+from resuming import pytest_addoption, pytest_configure
 from support import HANG_SECONDS, ROOT, TOOL_MISSING
 
 if TYPE_CHECKING:
     from bitrill import flow
+
+__all__ = ["pytest_addoption", "pytest_configure"]
 
 # a shell that starts the tests in its background has them ignore it, and no test of it would end
 signal.signal(signal.SIGINT, signal.default_int_handler)
