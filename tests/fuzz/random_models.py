@@ -36,6 +36,7 @@ from bitrill.lowering import to_integer
 from frontend.float_evaluator import evaluate_all
 from frontend.float_numbers import Num, U, Undecided
 from frontend.onnx_models import save
+from fuzz.random_functions import distances, tables, window_distances
 from fuzz.random_integers import qlinear
 from fuzz.random_layouts import channels_last, computed, shaped, stretched
 from fuzz.random_net import Draw, Unfit
@@ -49,8 +50,16 @@ SINGLE = 2.0**-24
 """Largest relative error of rounding to float32."""
 
 
-OVER_PLACES = (*PLACES, channels_last, channels_last, stretched, qlinear, attended)
-ANYWHERE = (*ELEMENTWISE, qlinear, qlinear, computed, shaped, *PLACES[-6:])
+OVER_PLACES = (
+    *PLACES,
+    channels_last,
+    channels_last,
+    stretched,
+    qlinear,
+    attended,
+    window_distances,
+)
+ANYWHERE = (*ELEMENTWISE, distances, tables, qlinear, qlinear, computed, shaped, *PLACES[-6:])
 """Steps behind a tensor with places, and behind any."""
 
 

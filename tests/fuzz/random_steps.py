@@ -69,17 +69,6 @@ def log_quantized(d: Draw, x: str) -> str:
     return d.log_quant(y, d.scale(x, 3, shape=per_channel(d, x)), d.whole(1, 5))
 
 
-def distances(d: Draw, x: str) -> str:
-    """Distances to rows of weights, on one step with the data."""
-    shape = d.shape_of(x)
-    d.need(len(shape) == 2 and d.later(13) and not d.later(21))
-    step = d.scale(x, 4)
-    y = d.bipolar(x, step) if d.maybe(0.2) else d.quant(x, step, bits=float(d.whole(2, 6)))
-    d.integers.append(y)
-    w = d.quant(d.const(d.rng.normal(0, 2, (shape[1], d.whole(1, 6)))), step, bits=4.0)
-    return d.node("L1MatMul", y, w, domain=DOMAIN)
-
-
 def multi_threshold(d: Draw, x: str) -> str:
     shape = d.shape_of(x)
     d.need(len(shape) > 1)
@@ -353,6 +342,5 @@ ELEMENTWISE = (
     shift,
     plain,
     total,
-    distances,
     gated,
 )
