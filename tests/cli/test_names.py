@@ -13,7 +13,7 @@ from bitrill.cli import arguments, parser
 from bitrill.cli.verbs import COMMAND_LINE_ONLY
 from bitrill.flow import board_drive, compile_options, data
 from bitrill.flow.compile_options import CompileKeywords, CompileOptions
-from bitrill.train import recipes
+from bitrill.train import run_options
 
 PYTHON_ONLY = {"progress"}
 DIFFERENT_DEFAULTS = {("build", "samples"), ("verify", "samples")}
@@ -71,6 +71,6 @@ def test_keywords_are_the_options_of_compile() -> None:
 
 
 def test_choices_are_those_of_the_functions() -> None:
-    assert recipes.DATASETS == data.DATASETS
+    assert run_options.DATASETS == data.DATASETS
     assert arguments.STYLES == compile_options.STYLES
     assert arguments.TRANSPORTS == board_drive.TRANSPORTS

@@ -11,7 +11,7 @@ from bitrill.errors import MismatchError
 from bitrill.flow.data import samples
 from bitrill.lowering import to_folded
 from bitrill.ops import Add, Concat, Depthwise, MatVec, MaxPool, SumPool, Upsample, Window
-from bitrill.train import Options, recipe_networks, train, training_loop
+from bitrill.train import Options, datasets, recipe_networks, train
 from bitrill.train.evaluation import decisions, noisy
 from bitrill.train.onnx_execution import QonnxNetwork
 from bitrill.train.training_loop import squared_hinge
@@ -35,7 +35,7 @@ TEST_IMAGES = 120
 
 def held_out(options: Options) -> Tensor:
     """Images of the test split in the form that the training loop gives to the network."""
-    x = torch.from_numpy(training_loop.datasets.load(options.dataset, "test")[0])
+    x = torch.from_numpy(datasets.load(options.dataset, "test")[0])
     if options.segments:
         return noisy(x, 2)[0]
     return x.flatten(2) if options.sequential else x

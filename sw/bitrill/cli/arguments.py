@@ -10,7 +10,8 @@ from ..engines import ENGINES
 from ..tracking import TRACKERS
 from ..train.lut_recipe import LUTNET
 from ..train.precise_recipe import PRECISION
-from ..train.recipes import ACTS, CHANNELS, DATASETS, DRAWN, RECIPES, WEIGHTS
+from ..train.recipes import ACTS, CHANNELS, RECIPES, WEIGHTS
+from ..train.run_options import DATASETS, DRAWN
 
 Argument: TypeAlias = tuple[tuple[str, ...], dict[str, Any]]
 """Names and options for `argparse.ArgumentParser.add_argument`."""

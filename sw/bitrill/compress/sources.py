@@ -18,7 +18,7 @@ from ..errors import SpecError, StorageError, meant
 from ..train import datasets, features, generated
 from ..train.features import FEATURES
 from ..train.generated import GENERATED
-from ..train.recipes import DATASETS
+from ..train.run_options import DATASETS
 from . import topologies
 from .keys import number, one_of
 

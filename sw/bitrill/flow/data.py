@@ -16,7 +16,7 @@ from ..ir import Graph
 from ..ir.interface import to_edge
 from ..real import at
 from ..storage import open_file
-from ..train.recipes import DATASETS, DRAWN
+from ..train.run_options import DATASETS, DRAWN
 from .extras import Progress, extra, logged
 
 RANDOM_ELEMENTS = 1 << 27

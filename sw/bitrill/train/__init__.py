@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
     from .datasets import FetchProgress
     from .oracle import Comparison
-    from .training_loop import Progress, TrainedNetwork
+    from .recipe_runs import Progress, TrainedNetwork
 
 __all__ = [
     "ACTS",

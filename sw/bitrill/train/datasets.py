@@ -28,7 +28,7 @@ from ..storage import read_bytes
 from . import cifar10
 from .fetching import FetchProgress as FetchProgress
 from .fetching import fetch
-from .recipes import DATASETS
+from .run_options import DATASETS
 
 Split: TypeAlias = Literal["train", "test"]
 CLASSES = 10

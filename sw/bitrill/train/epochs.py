@@ -4,11 +4,20 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
+from typing import TypedDict
 
 import torch
 from torch import Tensor
 
 from ..errors import ToolError
+
+
+class Epoch(TypedDict):
+    """Mean loss of an epoch, and the accuracy on the test split after it."""
+
+    loss: float
+    accuracy: float
+
 
 Step = Callable[[Tensor, int], float]
 """Function that trains on the images with these indices and returns their loss.

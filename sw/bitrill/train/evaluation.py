@@ -28,3 +28,9 @@ def decisions(module: nn.Module, x: Tensor, batch: int = 1000) -> Tensor:
         out = torch.cat([decide(module(part)) for part in x.split(batch)])
     module.train(was_training)
     return out
+
+
+def share_right(module: nn.Module, x: Tensor, labels: Tensor) -> float:
+    """Return the share of decisions that are right, 0..1."""
+    right = decisions(module, x) == labels
+    return int(right.sum()) / right.numel()

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 
 from ..arith.heaps import heap_plan
 from ..errors import SpecError
-from .recipes import DATASETS
+from .run_options import BudgetOptions
 
 LUTNET = "lutnet"
 """Name of the recipe."""
@@ -47,36 +47,19 @@ def tables_within(budget: int) -> int:
 
 
 @dataclass(frozen=True, kw_only=True)
-class LutOptions:
+class LutOptions(BudgetOptions):
     """Options of a run of ``lutnet``: one layer of tables of six inputs (DWN), counted by class.
 
-    ``budget``: LUTs of tables and counters, without thermometer code, stream logic and argmax;
-    ``dataset``, ``epochs``, ``seed``: as in `recipes.Options`. Raises `SpecError`, which lists
-    everything that is wrong.
+    ``budget``: LUTs of tables and counters, without thermometer code, stream logic and argmax.
+    Raises `SpecError`, which lists everything that is wrong.
     """
 
     recipe: str = LUTNET
     budget: int = BUDGET
-    dataset: str = "digits"
-    epochs: int | None = None
-    seed: int = 0
 
-    def __post_init__(self) -> None:
-        faults = []
-        if not (_is_int(self.budget) and luts_of(CLASSES) <= self.budget <= LARGEST_BUDGET):
-            faults.append(
-                f"budget must be {luts_of(CLASSES)} to {LARGEST_BUDGET} LUTs, not {self.budget!r}"
-            )
-        if self.dataset not in DATASETS:
-            faults.append(f"dataset must be one of {', '.join(DATASETS)}, not {self.dataset!r}")
-        if self.epochs is not None and not (_is_int(self.epochs) and self.epochs >= 1):
-            faults.append(f"epochs must be an integer of 1 or more, not {self.epochs!r}")
-        if not (_is_int(self.seed) and 0 <= self.seed < 1 << 63):
-            faults.append(f"seed must be an integer from 0 to 2**63 - 1, not {self.seed!r}")
-        if faults:
-            raise SpecError("; ".join(faults), faults=faults)
-        epochs = self.epochs or _EPOCHS.get(self.dataset, _USUAL_EPOCHS)
-        object.__setattr__(self, "epochs", epochs)
+    @staticmethod
+    def budgets() -> tuple[int, int]:
+        return luts_of(CLASSES), LARGEST_BUDGET
 
     @property
     def tables(self) -> int:
@@ -85,23 +68,8 @@ class LutOptions:
 
     @property
     def n_epochs(self) -> int:
-        """The number of epochs."""
-        return self.epochs or _USUAL_EPOCHS
+        return self.epochs or _EPOCHS.get(self.dataset, _USUAL_EPOCHS)
 
     @property
     def batch(self) -> int:
-        """Images a step."""
         return 32 if self.dataset == "digits" else 100
-
-    @property
-    def name(self) -> str:
-        """Name of the run, like ``lutnet_1000_digits``."""
-        return f"{LUTNET}_{self.budget}_{self.dataset}"
-
-    def to_json(self) -> dict[str, object]:
-        """Return the fields as plain values."""
-        return asdict(self)
-
-
-def _is_int(value: object) -> bool:
-    return isinstance(value, int) and not isinstance(value, bool)

@@ -6,11 +6,12 @@ of 28x28 pixels are moved by up to one pixel at random.
 
 from __future__ import annotations
 
-import hashlib
 import math
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from importlib.metadata import version
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import torch
@@ -19,17 +20,22 @@ from torch.nn import functional
 
 from ..errors import MismatchError
 from ..frontend import load_model
-from ..storage import remove, write_bytes, write_json
+from ..storage import remove, write_bytes
 from . import datasets
-from .epochs import train_epoch
-from .evaluation import decisions
+from .epochs import Epoch, Report, train_epoch
+from .evaluation import share_right
 from .lut_network import LutNetwork, Thermometer, live_parts, to_onnx
 from .lut_recipe import CLASSES, LutOptions, luts_of
-from .state_files import check_options, read_state, warn_of_restart, whole, write_state
-from .training_loop import Epoch, Progress, TrainedNetwork, quiet_torch
-
-FORMAT = 1
-"""Version of ``checkpoint.pt``; any other is refused."""
+from .recipe_runs import (
+    Progress,
+    TrainedNetwork,
+    finish,
+    load_splits,
+    quiet_torch,
+    restore,
+    resumed,
+    train_epochs,
+)
 
 RATE = 0.02
 """First rate of Adam."""
@@ -66,44 +72,33 @@ class _Run:
         network = LutNetwork(code, [options.tables], CLASSES, seed=options.seed)
         return _Run(options, network, torch.optim.Adam(network.parameters(), lr=RATE))
 
-    def save(self, path: Path) -> None:
-        """Write the checkpoint, whole or not at all."""
-        state = {
-            "options": self.options.to_json(),
+    @property
+    def accuracy(self) -> float | None:
+        return self.history[-1]["accuracy"] if self.history else None
+
+    def state(self) -> dict[str, object]:
+        return {
             "history": self.history,
             "network": self.network.state_dict(),
             "adam": self.adam.state_dict(),
-            "rng": torch.get_rng_state(),
         }
-        write_state(path, state, FORMAT)
 
-    def restore(self, path: Path) -> None:
-        """Take a checkpoint's state; `SpecError` for another run's, `StorageError` for damage."""
-        state = read_state(path, FORMAT, ["options"])
-        check_options(path, state["options"], self.options.to_json())
-        with whole(path):
-            self.network.load_state_dict(state["network"])
-            self.adam.load_state_dict(state["adam"])
-            torch.set_rng_state(state["rng"])
-            self.history = [Epoch(**epoch) for epoch in state["history"]]
+    def take(self, state: Mapping[str, Any]) -> None:
+        self.network.load_state_dict(state["network"])
+        self.adam.load_state_dict(state["adam"])
+        self.history = [Epoch(**epoch) for epoch in state["history"]]
 
-    def epoch(self, x: Tensor, labels: Tensor, progress: Progress | None) -> None:
-        """Train on all training images once."""
-        options, number = self.options, len(self.history) + 1
-        last = self.history[-1]["accuracy"] if self.history else None
-        steps = options.n_epochs * (len(x) // options.batch)
+    def epoch(self, x: Tensor, labels: Tensor, report: Report) -> float:
+        """Train on all training images once; return the mean loss."""
+        batch, number = self.options.batch, len(self.history) + 1
+        steps = self.options.n_epochs * (len(x) // batch)
         self.network.train()
 
         def step(chosen: Tensor, k: int) -> float:
             rate = (1 + math.cos(math.pi * k / steps)) / 2
             return self._step(moved(x[chosen]), labels[chosen], rate, k)
 
-        def report(batch: int, batches: int, loss: float) -> None:
-            if progress is not None:
-                progress(number, options.n_epochs, batch, batches, loss, last)
-
-        loss = train_epoch(step, len(x), options.batch, number=number, report=report)
-        self.history.append({"loss": loss, "accuracy": 0.0})
+        return train_epoch(step, len(x), batch, number=number, report=report)
 
     def _step(self, x: Tensor, labels: Tensor, rate: float, step: int) -> float:
         """Move tables, and every few steps wires; ``rate``: the part of the first rates."""
@@ -142,26 +137,17 @@ def run(
     fetching: datasets.FetchProgress | None = None,
 ) -> TrainedNetwork:
     """Train the recipe: the work of `bitrill.train.train`."""
-    (x, labels), (x_test, labels_test) = (
-        map(torch.from_numpy, datasets.load(options.dataset, split, progress=fetching))
-        for split in ("train", "test")
-    )
+    (x, labels), (x_test, labels_test) = load_splits(options, fetching)
     with quiet_torch():
         state = _Run.start(options, x)
-        checkpoint = out / "checkpoint.pt" if out else None
-        if checkpoint and resume and checkpoint.exists():
-            state.restore(checkpoint)
-        elif checkpoint:
-            warn_of_restart(checkpoint)
-        for stale in ("model.onnx", "metrics.json"):
-            if out:
-                remove(out / stale)
-        while len(state.history) < options.n_epochs:
-            state.epoch(x, labels, progress)
-            right = decisions(state.network, x_test) == labels_test
-            state.history[-1]["accuracy"] = int(right.sum()) / right.numel()
-            if checkpoint:
-                state.save(checkpoint)
+        resumed(state, out, resume)
+
+        def epoch(report: Report) -> None:
+            loss = state.epoch(x, labels, report)
+            right = share_right(state.network, x_test, labels_test)
+            state.history.append({"loss": loss, "accuracy": right})
+
+        train_epochs(state, epoch, out, progress)
         return _finish(state, x_test, out)
 
 
@@ -170,34 +156,29 @@ def restored(options: LutOptions, out: Path) -> LutNetwork:
     x, _ = datasets.load(options.dataset, "train")
     with quiet_torch():
         state = _Run.start(options, torch.from_numpy(x))
-        state.restore(out / "checkpoint.pt")
+        restore(state, out / "checkpoint.pt")
     return state.network.eval()
 
 
 def _finish(state: _Run, x_test: Tensor, out: Path | None) -> TrainedNetwork:
-    network, options = state.network.eval(), state.options
+    network, tables = state.network.eval(), state.options.tables
     bits, layers = live_parts(network)
     metrics: dict[str, object] = {
-        "name": options.name,
-        "options": options.to_json(),
-        "epochs": state.history,
-        "accuracy": state.history[-1]["accuracy"],
+        "accuracy": state.accuracy,
         "test_images": len(x_test),
         "parameters": sum(table.size for _, table in layers),
-        "tables": options.tables,
-        "luts": luts_of(options.tables),
+        "tables": tables,
+        "luts": luts_of(tables),
         "code_bits": len(bits),
         "versions": {"torch": version("torch")},
     }
-    if out is None:
-        return TrainedNetwork(options, metrics, network, None, None)
-    model = out / "model.onnx"
-    data = to_onnx(network, x_test.shape[1:]).SerializeToString()
-    write_bytes(model, data)
-    compare(network, x_test[:COMPARED], model)
-    metrics["model_sha256"] = hashlib.sha256(data).hexdigest()
-    write_json(out / "metrics.json", metrics)
-    return TrainedNetwork(options, metrics, network, out, model)
+
+    def write_model(path: Path) -> dict[str, object]:
+        write_bytes(path, to_onnx(network, x_test.shape[1:]).SerializeToString())
+        compare(network, x_test[:COMPARED], path)
+        return {}
+
+    return finish(state, network, metrics, out, write_model)
 
 
 def compare(network: LutNetwork, x: Tensor, model: Path) -> None:

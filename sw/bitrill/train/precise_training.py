@@ -10,9 +10,9 @@ the run's network.
 
 from __future__ import annotations
 
-import hashlib
 import math
 import tempfile
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from importlib.metadata import version
 from pathlib import Path
@@ -31,17 +31,21 @@ from ..lowering import to_integer
 from ..ops import MatVec
 from ..passes.drop_channels import drop_channels
 from ..passes.spans import set_spans
-from ..storage import remove, write_bytes, write_json
+from ..storage import remove, write_bytes
 from . import datasets, precise_layers
-from .epochs import train_epoch
-from .evaluation import decisions
+from .epochs import Report, train_epoch
+from .evaluation import share_right
 from .precise_network import PreciseNetwork, exact_sums, to_onnx
 from .precise_recipe import HIDDEN, PrecisionOptions
-from .state_files import check_options, read_state, whole, write_state
-from .training_loop import Progress, TrainedNetwork, quiet_torch
-
-FORMAT = 1
-"""Version of ``checkpoint.pt``; any other is refused."""
+from .recipe_runs import (
+    Progress,
+    TrainedNetwork,
+    finish,
+    load_splits,
+    quiet_torch,
+    resumed,
+    train_epochs,
+)
 
 RATE = 0.003
 """First rate of weights."""
@@ -105,46 +109,36 @@ class _Run:
         run.start_luts = float(precise_layers.estimated_luts(network).detach())
         return run
 
-    def save(self, path: Path) -> None:
-        """Write the checkpoint, whole or not at all."""
+    @property
+    def accuracy(self) -> float | None:
+        return self.history[-1]["held"] if self.history else None
+
+    def state(self) -> dict[str, object]:
         names = ("weight", "ratio", "start_luts", "history", "front")
-        state = {
-            "options": self.options.to_json(),
+        return {
             "network": self.network.state_dict(),
             "adam": self.adam.state_dict(),
-            "rng": torch.get_rng_state(),
             **{name: getattr(self, name) for name in names},
         }
-        write_state(path, state, FORMAT)
 
-    def restore(self, path: Path) -> None:
-        """Take a checkpoint's state; `SpecError` for another run's, `StorageError` for damage."""
-        state = read_state(path, FORMAT, ["options"])
-        check_options(path, state["options"], self.options.to_json())
-        with whole(path):
-            self.network.load_state_dict(state["network"])
-            self.adam.load_state_dict(state["adam"])
-            torch.set_rng_state(state["rng"])
-            for name in ("weight", "ratio", "start_luts"):
-                setattr(self, name, float(state[name]))
-            self.history = [Point(**point) for point in state["history"]]
-            self.front = {int(n): dict(kept) for n, kept in state["front"].items()}
+    def take(self, state: Mapping[str, Any]) -> None:
+        self.network.load_state_dict(state["network"])
+        self.adam.load_state_dict(state["adam"])
+        for name in ("weight", "ratio", "start_luts"):
+            setattr(self, name, float(state[name]))
+        self.history = [Point(**point) for point in state["history"]]
+        self.front = {int(n): dict(kept) for n, kept in state["front"].items()}
 
-    def epoch(self, x: Tensor, labels: Tensor, progress: Progress | None) -> float:
+    def epoch(self, x: Tensor, labels: Tensor, report: Report) -> float:
         """Train on all images once; return the mean loss."""
-        options, number = self.options, len(self.history) + 1
-        last = self.history[-1]["held"] if self.history else None
-        steps = options.n_epochs * (len(x) // options.batch)
+        batch, number = self.options.batch, len(self.history) + 1
+        steps = self.options.n_epochs * (len(x) // batch)
         self.network.train()
 
         def step(chosen: Tensor, k: int) -> float:
             return self._step(x[chosen], labels[chosen], k / steps, steps)
 
-        def report(batch: int, batches: int, loss: float) -> None:
-            if progress is not None:
-                progress(number, options.n_epochs, batch, batches, loss, last)
-
-        loss = train_epoch(step, len(x), options.batch, number=number, report=report)
+        loss = train_epoch(step, len(x), batch, number=number, report=report)
         self.network.eval()
         return loss
 
@@ -218,35 +212,27 @@ def run(
     fetching: datasets.FetchProgress | None = None,
 ) -> TrainedNetwork:
     """Train the recipe: the work of `bitrill.train.train`."""
-    (x, labels), test = (
-        tuple(map(torch.from_numpy, datasets.load(options.dataset, split, progress=fetching)))
-        for split in ("train", "test")
-    )
+    (x, labels), test = load_splits(options, fetching)
     mixed = torch.randperm(len(x), generator=torch.Generator().manual_seed(0))
     held, trained = mixed.split([round(HELD * len(x)), len(x) - round(HELD * len(x))])
     with quiet_torch():
         state = _Run.start(options, x[0].numel())
-        checkpoint = out / "checkpoint.pt" if out else None
-        if checkpoint and resume and checkpoint.exists():
-            state.restore(checkpoint)
-        for stale in ("model.onnx", "metrics.json"):
-            if out:
-                remove(out / stale)
-        while len(state.history) < options.n_epochs:
-            loss = state.epoch(x[trained], labels[trained], progress)
+        resumed(state, out, resume)
+
+        def epoch(report: Report) -> None:
+            loss = state.epoch(x[trained], labels[trained], report)
             luts = planned_luts(state.network, tuple(x.shape[1:]))
-            state.ratio = luts / max(
-                1.0, float(precise_layers.estimated_luts(state.network).detach())
-            )
-            right = (decisions(state.network, x[held]) == labels[held]).float().mean()
-            epoch = len(state.history) + 1
-            state.keep(Point(epoch=epoch, loss=loss, luts=luts, held=float(right)))
-            if checkpoint:
-                state.save(checkpoint)
+            estimate = float(precise_layers.estimated_luts(state.network).detach())
+            state.ratio = luts / max(1.0, estimate)
+            right = share_right(state.network, x[held], labels[held])
+            number = len(state.history) + 1
+            state.keep(Point(epoch=number, loss=loss, luts=luts, held=right))
+
+        train_epochs(state, epoch, out, progress)
         return _finish(state, test, out)
 
 
-def _finish(state: _Run, test: tuple[Tensor, ...], out: Path | None) -> TrainedNetwork:
+def _finish(state: _Run, test: tuple[Tensor, Tensor], out: Path | None) -> TrainedNetwork:
     """Write the front, and the most accurate network within the budget."""
     options, network, points = state.options, state.network.eval(), state.points
     inside = [p for p in points if p["luts"] <= options.budget]
@@ -258,16 +244,12 @@ def _finish(state: _Run, test: tuple[Tensor, ...], out: Path | None) -> TrainedN
     front = []
     for point in points:
         network.load_state_dict(state.front[point["epoch"]])
-        right = (decisions(network, test[0]) == test[1]).float().mean()
-        front.append({**point, "accuracy": float(right)})
+        front.append({**point, "accuracy": share_right(network, *test)})
         if out is not None:
             write_model(network, test[0], out / "front" / f"model_{point['luts']}.onnx")
     best = inside[-1]
     network.load_state_dict(state.front[best["epoch"]])
-    metrics: dict[str, Any] = {
-        "name": options.name,
-        "options": options.to_json(),
-        "epochs": state.history,
+    metrics: dict[str, object] = {
         "front": front,
         "accuracy": next(p["accuracy"] for p in front if p["epoch"] == best["epoch"]),
         "test_images": len(test[0]),
@@ -275,12 +257,12 @@ def _finish(state: _Run, test: tuple[Tensor, ...], out: Path | None) -> TrainedN
         "luts": best["luts"],
         "versions": {"torch": version("torch")},
     }
-    if out is None:
-        return TrainedNetwork(options, metrics, network, None, None)
-    model = out / "model.onnx"
-    metrics["model_sha256"] = hashlib.sha256(write_model(network, test[0], model)).hexdigest()
-    write_json(out / "metrics.json", metrics)
-    return TrainedNetwork(options, metrics, network, out, model)
+
+    def write(path: Path) -> dict[str, object]:
+        write_model(network, test[0], path)
+        return {}
+
+    return finish(state, network, metrics, out, write)
 
 
 def write_model(network: PreciseNetwork, x: Tensor, path: Path) -> bytes:

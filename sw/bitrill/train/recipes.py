@@ -3,22 +3,15 @@
 This module needs no torch, so that the command line can list and check options quickly.
 """
 
-import math
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 
-from ..errors import SpecError
+from .run_options import RunOptions, is_finite, is_int, refuse_faults
 
 WIDTHS = {"tfc": 64, "sfc": 256, "lfc": 1024}
 """Neurons of each of the three hidden layers, by recipe (FINN's TFC, SFC, LFC)."""
 
 CHANNELS = {"lenet": 6, "cnv": 64, "resnet8": 16, "mobilenet": 8, "unet-tiny": 8, "dilated1d": 16}
 """Channels of the first layer, by convolutional recipe; `convolutional` has the layers."""
-
-DATASETS = ("digits", "mnist", "fashion", "cifar10")
-"""Names of the data sets; see `datasets`."""
-
-DRAWN = ("canvas", "tones", "flows")
-"""Names of synthetic data sets with classes; see `generated`."""
 
 PLAIN = ("lenet", "cnv")
 """Convolutional recipes whose layers follow one another, with stride 1."""
@@ -69,7 +62,7 @@ _BATCH = {"digits": 64, "mnist": 100, "fashion": 100, "cifar10": 100}
 
 
 @dataclass(frozen=True, kw_only=True)
-class Options:
+class Options(RunOptions):
     """Options of a training run: equal options give equal networks (same machine, versions).
 
     - ``recipe``: ``tfc``, ``sfc``, ``lfc`` are dense, ``in-H-H-H-10`` with H = 64, 256, 1024, batch
@@ -95,12 +88,8 @@ class Options:
     weights are clamped to -1..1. Raises a `SpecError` that lists everything that is wrong.
     """
 
-    recipe: str
     weights: str | None = None
     acts: int | str | None = None
-    dataset: str = "digits"
-    epochs: int | None = None
-    seed: int = 0
     mean: float | None = None
     std: float | None = None
     width: int | None = None
@@ -119,23 +108,18 @@ class Options:
                 ("recipe", self.recipe, RECIPES),
                 ("weights", self.weights, WEIGHTS),
                 ("acts", self.acts, ACTS),
-                ("dataset", self.dataset, DATASETS),
             )
             if value not in known or isinstance(value, bool)
         ]
-        if self.epochs is not None and not (_is_int(self.epochs) and self.epochs >= 1):
-            faults.append(f"epochs must be an integer of 1 or more, not {self.epochs!r}")
-        if not (_is_int(self.seed) and 0 <= self.seed < 1 << 63):
-            faults.append(f"seed must be an integer from 0 to 2**63 - 1, not {self.seed!r}")
-        if self.mean is not None and not _is_finite(self.mean):
+        faults += self._run_faults()
+        if self.mean is not None and not is_finite(self.mean):
             faults.append(f"mean must be a finite number, not {self.mean!r}")
-        if self.std is not None and not (_is_finite(self.std) and self.std >= 1e-6):
+        if self.std is not None and not (is_finite(self.std) and self.std >= 1e-6):
             faults.append(f"std must be a finite number of 1e-6 or more, not {self.std!r}")
         faults += self._width_faults() + self._coding_faults()
         if self.recipe in SEGMENTING and self.dataset == "cifar10":
             faults.append(f"dataset must be one of grey images for {self.recipe}, not cifar10")
-        if faults:
-            raise SpecError("; ".join(faults), faults=faults)
+        refuse_faults(faults)
         set_(self, "epochs", self.n_epochs)
         set_(self, "prune", float(self.prune) if self.prune else None)
         if self.recipe in CHANNELS:
@@ -148,7 +132,7 @@ class Options:
             return []
         if self.recipe not in tuple(CHANNELS):
             return [f"width must not be given for {self.recipe}, whose layers are of fixed size"]
-        if _is_int(self.width) and 1 <= self.width <= _MOST_CHANNELS:
+        if is_int(self.width) and 1 <= self.width <= _MOST_CHANNELS:
             return []
         return [f"width must be an integer from 1 to {_MOST_CHANNELS}, not {self.width!r}"]
 
@@ -166,7 +150,7 @@ class Options:
             faults.append(f"acts must not be {LOG} with adder, whose weights share a linear scale")
         if self.prune is None:
             return faults
-        if not (_is_finite(self.prune) and 0 <= self.prune <= MOST_PRUNED):
+        if not (is_finite(self.prune) and 0 <= self.prune <= MOST_PRUNED):
             return [*faults, f"prune must be a number from 0 to {MOST_PRUNED}, not {self.prune!r}"]
         if self.prune and self.weights in ("adder", f"codebook{MOST_ENTRIES}"):
             why = (
@@ -238,20 +222,8 @@ class Options:
         parts += [f"p{100 * self.prune:g}"] if self.prune else []
         return "_".join(map(str, [*parts, self.dataset]))
 
-    def to_json(self) -> dict[str, object]:
-        """Return the fields as plain values."""
-        return asdict(self)
-
 
 def split(weights: str) -> tuple[str, int]:
     """Split ``pot2`` into ``("pot", 2)``; without a number it is 1."""
     family = weights.rstrip("0123456789")
     return family, int(weights.removeprefix(family) or 1)
-
-
-def _is_int(value: object) -> bool:
-    return isinstance(value, int) and not isinstance(value, bool)
-
-
-def _is_finite(value: object) -> bool:
-    return isinstance(value, int | float) and not isinstance(value, bool) and math.isfinite(value)

@@ -1,22 +1,21 @@
-"""The training loop of recipes: seeds, checkpoints, resuming, and the metrics of a finished run.
+"""The training of recipes with Brevitas: an epoch, the schedule of rates, the export.
 
 `bitrill.train.train` calls it and describes its arguments.
 """
 
 import hashlib
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from importlib.metadata import version
 from pathlib import Path
-from typing import Any, TypeAlias, TypedDict
+from typing import Any
 
 import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
 from ..errors import StorageError
-from ..storage import read_bytes, read_json, remove, write_json
+from ..storage import read_bytes, read_json
 from . import (
     brevitas_quantizers,
     datasets,
@@ -26,50 +25,23 @@ from . import (
     recipe_networks,
     weight_statistics,
 )
-from .epochs import Report, train_epoch
-from .evaluation import decisions, noisy
-from .lut_recipe import LutOptions
-from .precise_recipe import PrecisionOptions
+from .epochs import Epoch, Report, train_epoch
+from .evaluation import noisy, share_right
+from .recipe_runs import (
+    Progress,
+    TrainedNetwork,
+    finish,
+    load_splits,
+    quiet_torch,
+    resumed,
+    train_epochs,
+)
 from .recipes import WIDTHS, Options
-from .state_files import check_options, read_state, warn_of_restart, whole, write_state
-
-Progress: TypeAlias = Callable[[int, int, int, int, float, float | None], None]
-"""Function called after every batch: ``(epoch, epochs, batch, batches, loss, accuracy)``.
-
-Epochs and batches count from 1; ``loss`` is the mean over the epoch so far, ``accuracy`` the last
-one measured, None before.
-"""
-
-FORMAT = 1
-"""Version of ``checkpoint.pt``; any other is refused."""
 
 LEARNING_RATE = 0.02
 
 EXPORT_SAMPLES = 32
 """Test images on which the export is compared with torch."""
-
-
-@dataclass(frozen=True)
-class TrainedNetwork:
-    """Result of a finished run; ``out`` and ``model`` are None if nothing was written."""
-
-    options: Options | LutOptions | PrecisionOptions
-    metrics: dict[str, Any]
-    module: nn.Module
-    out: Path | None
-    model: Path | None
-
-    @property
-    def accuracy(self) -> float:
-        """Accuracy over the whole test split after the last epoch, 0..1."""
-        return self.metrics["accuracy"]
-
-
-class Epoch(TypedDict):
-    """Mean loss of an epoch, and the accuracy on the test split after it."""
-
-    loss: float
-    accuracy: float
 
 
 @dataclass
@@ -93,31 +65,23 @@ class _Run:
         schedule = torch.optim.lr_scheduler.CosineAnnealingLR(optimizer, steps)
         return _Run(options, network, optimizer, schedule)
 
-    def save(self, path: Path) -> None:
-        """Write the checkpoint, completely or not at all."""
-        state = {
-            "options": self.options.to_json(),
+    @property
+    def accuracy(self) -> float | None:
+        return self.history[-1]["accuracy"] if self.history else None
+
+    def state(self) -> dict[str, object]:
+        return {
             "history": self.history,
             "network": self.network.state_dict(),
             "optimizer": self.optimizer.state_dict(),
             "schedule": self.schedule.state_dict(),
-            "rng": torch.get_rng_state(),
         }
-        write_state(path, state, FORMAT)
 
-    def restore(self, path: Path) -> None:
-        """Restore the state from a checkpoint.
-
-        Raises `SpecError` for another run's checkpoint, `StorageError` for a damaged one.
-        """
-        state = read_state(path, FORMAT, ["options"])
-        check_options(path, state["options"], self.options.to_json())
-        with whole(path):
-            brevitas_quantizers.load_state(self.network, state["network"])
-            self.optimizer.load_state_dict(state["optimizer"])
-            self.schedule.load_state_dict(state["schedule"])
-            torch.set_rng_state(state["rng"])
-            self.history = [Epoch(**epoch) for epoch in state["history"]]
+    def take(self, state: Mapping[str, Any]) -> None:
+        brevitas_quantizers.load_state(self.network, state["network"])
+        self.optimizer.load_state_dict(state["optimizer"])
+        self.schedule.load_state_dict(state["schedule"])
+        self.history = [Epoch(**epoch) for epoch in state["history"]]
 
     def epoch(self, x: Tensor, labels: Tensor, report: Report) -> float:
         """Train on all training images once; return the mean loss."""
@@ -155,18 +119,6 @@ def squared_hinge(logits: Tensor, labels: Tensor) -> Tensor:
     return functional.relu(1 - logits * targets).square().mean()
 
 
-@contextmanager
-def quiet_torch() -> Iterator[None]:
-    """Use one thread (two are slower on small shared machines), and keep the caller's RNG."""
-    threads = torch.get_num_threads()
-    torch.set_num_threads(1)
-    try:
-        with torch.random.fork_rng(devices=[]):
-            yield
-    finally:
-        torch.set_num_threads(threads)
-
-
 def run(
     options: Options,
     out: Path | None = None,
@@ -175,51 +127,23 @@ def run(
     fetching: datasets.FetchProgress | None = None,
 ) -> TrainedNetwork:
     """Train a recipe: the work of `bitrill.train.train`."""
-
-    def load(split: datasets.Split) -> Iterator[Tensor]:
-        return map(torch.from_numpy, datasets.load(options.dataset, split, progress=fetching))
-
-    x, labels = load("train")
-    x_test, labels_test = load("test")
+    (x, labels), (x_test, labels_test) = load_splits(options, fetching)
     if options.segments:
         (x, labels), (x_test, labels_test) = noisy(x, 1), noisy(x_test, 2)
     if options.sequential:
         x, x_test = x.flatten(2), x_test.flatten(2)
     with quiet_torch():
         state = _Run.start(options, x)
-        checkpoint = out / "checkpoint.pt" if out else None
-        if checkpoint and resume and checkpoint.exists():
-            state.restore(checkpoint)
-            if out and (done := _finished(out, state)):
-                return done
-        elif checkpoint:
-            warn_of_restart(checkpoint)
-            state.save(checkpoint)
-        if out:
-            for stale in ("model.onnx", "metrics.json"):
-                remove(out / stale)
-        while len(state.history) < options.n_epochs:
-            _epoch(state, (x, labels, x_test, labels_test), progress)
-            if checkpoint:
-                state.save(checkpoint)
+        if resumed(state, out, resume) and out and (done := _finished(out, state)):
+            return done
+
+        def epoch(report: Report) -> None:
+            loss = state.epoch(x, labels, report)
+            right = share_right(state.network, x_test, labels_test)
+            state.history.append({"loss": loss, "accuracy": right})
+
+        train_epochs(state, epoch, out, progress)
         return _finish(state, x_test, out)
-
-
-def _epoch(state: _Run, data: tuple[Tensor, ...], progress: Progress | None) -> None:
-    x, labels, x_test, labels_test = data
-    number, epochs = len(state.history) + 1, state.options.n_epochs
-    last = state.history[-1]["accuracy"] if state.history else None
-
-    def report(batch: int, batches: int, loss: float) -> None:
-        if progress is not None:
-            progress(number, epochs, batch, batches, loss, last)
-
-    loss = state.epoch(x, labels, report)
-    right = decisions(state.network, x_test) == labels_test
-    state.history.append({"loss": loss, "accuracy": int(right.sum()) / right.numel()})
-    if progress is not None:
-        batches = len(x) // state.options.batch
-        progress(number, epochs, batches, batches, loss, state.history[-1]["accuracy"])
 
 
 def _finished(out: Path, state: _Run) -> TrainedNetwork | None:
@@ -240,21 +164,16 @@ def _finished(out: Path, state: _Run) -> TrainedNetwork | None:
 def _finish(state: _Run, x_test: Tensor, out: Path | None) -> TrainedNetwork:
     network = state.network.eval()
     metrics: dict[str, object] = {
-        "name": state.options.name,
-        "options": state.options.to_json(),
-        "epochs": state.history,
-        "accuracy": state.history[-1]["accuracy"],
+        "accuracy": state.accuracy,
         "test_images": len(x_test),
         "parameters": sum(p.numel() for p in network.parameters()),
         "coding": state.options.weights,
         "layers": weight_statistics.layers(network),
         "versions": {name: version(name) for name in ("torch", "brevitas")},
     }
-    if out is None:
-        return TrainedNetwork(state.options, metrics, network, None, None)
-    model = out / "model.onnx"
-    report = qonnx_export.export(network, x_test[:EXPORT_SAMPLES], model)
-    metrics["export"] = report.to_json()
-    metrics["model_sha256"] = hashlib.sha256(read_bytes(model)).hexdigest()
-    write_json(out / "metrics.json", metrics)
-    return TrainedNetwork(state.options, metrics, network, out, model)
+
+    def write_model(path: Path) -> dict[str, object]:
+        report = qonnx_export.export(network, x_test[:EXPORT_SAMPLES], path)
+        return {"export": report.to_json()}
+
+    return finish(state, network, metrics, out, write_model)
