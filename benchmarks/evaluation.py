@@ -19,7 +19,7 @@ from pathlib import Path
 import torch
 from bitrill.compress import chain as chains
 from bitrill.compress import recipe as recipes
-from bitrill.compress.sources import Data
+from bitrill.compress.sources import DataSplits
 from bitrill.progress import silent
 from torch import Tensor, nn
 
@@ -27,7 +27,7 @@ MOST = 1.3
 BATCH = 1000
 
 
-def torch_alone(module: nn.Module, data: Data) -> tuple[float, float]:
+def torch_alone(module: nn.Module, data: DataSplits) -> tuple[float, float]:
     """Evaluate as torch's examples do; return the shares that are right."""
 
     def right(x: Tensor, labels: Tensor) -> float:
@@ -65,7 +65,7 @@ def main() -> None:
         chain = chains.Chain(recipe, Path(folder), lambda _: no_hardware, silent)
         data = chain.data
         repeats = -(-options.images // len(data.x_test))
-        chain.data = Data(
+        chain.data = DataSplits(
             *(data.x_train, data.y_train, data.x_val, data.y_val),
             *(data.x_test.repeat(repeats, 1, 1, 1), data.y_test.repeat(repeats)),
         )

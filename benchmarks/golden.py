@@ -25,7 +25,7 @@ from pathlib import Path
 
 import numpy as np
 from bitrill.cli.show import table
-from bitrill.flow.result import Table
+from bitrill.flow.result import TextTable
 from bitrill.flow.steps import load
 from bitrill.ir import Graph
 from bitrill.lowering import to_integer
@@ -61,7 +61,7 @@ def main() -> int:
         )
     print(f"{model.name}, one thread, {sys.platform}")
     head = ("batch", "golden us", "qonnx us", "ratio", "promised", "same decisions")
-    print(table(Table.of(head, rows)))
+    print(table(TextTable.of(head, rows)))
     print(large_batch(graph))
     return 0 if kept else 1
 

@@ -20,7 +20,7 @@ from typing import Any
 
 import topologies
 from bitrill.cli.show import table
-from bitrill.flow.result import Table
+from bitrill.flow.result import TextTable
 from bitrill.folding.fold import fold
 from bitrill.folding.solve import solve
 from bitrill.ir import Graph
@@ -52,7 +52,7 @@ def main() -> int:
     for name in names:
         command = [sys.executable, __file__, name, "--json"]
         rows.append(json.loads(subprocess.run(command, check=True, capture_output=True).stdout))
-    print(table(Table.of(tuple(rows[0]), [tuple(row.values()) for row in rows])))
+    print(table(TextTable.of(tuple(rows[0]), [tuple(row.values()) for row in rows])))
     return 0
 
 

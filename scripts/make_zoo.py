@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Any
 
 from bitrill import flow, zoo
-from bitrill.flow.result import Table
+from bitrill.flow.result import TextTable
 from bitrill.flow.zoo import measured
 from bitrill.storage import json_bytes, read_bytes, write_bytes, write_json
 
@@ -63,7 +63,7 @@ def make(name: str, work: Path, keep: bool) -> None:
     print("\n".join(f"  {line}" for line in lines or ["nothing has changed"]), flush=True)
 
 
-def markdown(table: Table) -> str:
+def markdown(table: TextTable) -> str:
     """Return a table in Markdown, its figures to the right."""
     rule = ["---" if k < table.texts else "---:" for k in range(len(table.head))]
     return "\n".join(f"| {' | '.join(row)} |" for row in (table.head, rule, *table.rows))

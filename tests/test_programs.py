@@ -11,7 +11,7 @@ from bitrill.errors import SpecError, ToolError
 from bitrill.programs import YOSYS, Program, is_prepared, prepare
 from bitrill.requirements import check_all, require_tools
 from bitrill_boards.families import ecp5
-from bitrill_boards.toolchains.tool_steps import Step, run
+from bitrill_boards.toolchains.tool_steps import ToolStep, run
 from bitrill_hw.synth import yosys
 
 GOOD, BAD, OLD = "Yosys 0.72+5 (git sha1 0123)", "Yosys 0.66 (git sha1 4567)", "Yosys 0.23"
@@ -121,12 +121,12 @@ def test_the_user_may_choose(native: Native, monkeypatch: pytest.MonkeyPatch) ->
 
 
 def test_a_packer_goes_with_its_nextpnr(native: Native, tmp_path: Path) -> None:
-    pack = Step(ecp5.PACKER, tmp_path, ("a", "b"), (), ("b",))
+    pack = ToolStep(ecp5.PACKER, tmp_path, ("a", "b"), (), ("b",))
     native.add("ecppack", "none", "echo bits > b")
     assert ecp5.PACKER.locate().path is None  # that of the wheel, as nextpnr is
     native.add("nextpnr-ecp5", NEXTPNR, "echo report > report.json")
     assert ecp5.NEXTPNR.locate().version == "0.11-5-g89ab"
-    run(Step(ecp5.NEXTPNR, tmp_path, ("--seed", "1"), (), ("report.json",)), lambda line: None)
+    run(ToolStep(ecp5.NEXTPNR, tmp_path, ("--seed", "1"), (), ("report.json",)), lambda line: None)
     run(pack, lambda line: None)
     assert (native.calls("nextpnr-ecp5"), native.calls("ecppack")) == (["--seed 1"], ["a b"])
     native.add("nextpnr-ecp5", NEXTPNR.replace("0.11", "0.9"))

@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 from bitrill import flow
 from bitrill.errors import SpecError, ToolError
-from bitrill.tracking import Run, tracked
+from bitrill.tracking import TrackedRun, tracked
 from search.spaces import hardware, model
 
 
@@ -138,7 +138,7 @@ def test_a_tracker_that_fails_is_told_of_once(caplog: pytest.LogCaptureFixture) 
 def test_without_a_tracker_nothing_is_told() -> None:
     with tracked(None, "x", {}) as run:
         run.step({"loss": 1})
-    assert isinstance(run, Run)
+    assert isinstance(run, TrackedRun)
     assert run.tracker is None
 
 

@@ -19,7 +19,7 @@ from bitrill.storage import read_bytes, read_json, write_json
 from . import schema
 from .driver.registers import LAYER, LAYERS_AT, OFFSETS
 from .driver.zynq_clocks import crystal
-from .project import Made, Project
+from .project import Project, ToolchainResult
 from .roofline import roofline
 from .shell.zynq_shell import register_bits
 
@@ -78,7 +78,7 @@ class Manifest:
     def to_json(self) -> dict[str, object]:
         return asdict(self)
 
-    def with_made(self, folder: Path, made: Made) -> "Manifest":
+    def with_made(self, folder: Path, made: ToolchainResult) -> "Manifest":
         """Return the manifest with the results of a toolchain's run."""
         hashes = hashes_of(folder, {made.bitstream, *made.files})
         return replace(

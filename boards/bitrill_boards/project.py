@@ -1,4 +1,4 @@
-"""What a toolchain gets (`Project`) and returns (`Made`) to bring a network onto a board."""
+"""What a toolchain gets (`Project`) and returns (`ToolchainResult`) for a network on a board."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -54,7 +54,7 @@ class Project:
 
 
 @dataclass(frozen=True)
-class Made:
+class ToolchainResult:
     """Result of a toolchain's run.
 
     ``bitstream``: name of its file; ``files``: names of files that belong to it; ``fmax_mhz``: the
@@ -81,7 +81,7 @@ class Toolchain(Protocol):
         """Return what to do with the files, in Markdown with headings of the second level on."""
         ...
 
-    def make(self, project: Project, progress: Progress) -> Made:
+    def make(self, project: Project, progress: Progress) -> ToolchainResult:
         """Run the tools on the files, which are in the project's folder.
 
         Raises `ToolError` (a tool failed, or tools are missing: all are named), `FitError` (too

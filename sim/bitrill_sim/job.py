@@ -22,7 +22,7 @@ from bitrill.ir.types import Tensor
 
 from . import stalls
 from .ports import Ports
-from .words import Words
+from .words import StreamWords
 
 NO_ACCESS = np.empty((0, 2), np.uint32)
 """The accesses of a job that writes no registers."""
@@ -94,7 +94,7 @@ class Job:
     frame_cycles: int = 0
     seed: int = 0
     access: np.ndarray = field(default_factory=lambda: NO_ACCESS)
-    words: tuple[Words, ...] = ()
+    words: tuple[StreamWords, ...] = ()
     wave: Path | None = None
     wave_from: int = -(1 << 40)
     wave_to: int = 1 << 40

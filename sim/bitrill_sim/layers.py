@@ -32,7 +32,7 @@ from .outcome import Difference
 from .ports import STREAM, Dut
 from .rig import Rig
 from .verilator import SHORT_RUN
-from .words import Words
+from .words import StreamWords
 
 GROUP_ELEMENTS = 1 << 23
 """Approximate number of integers of a group of samples, on all edges together: 64 MiB."""
@@ -52,7 +52,7 @@ class Layers:
 
 
 @dataclass(frozen=True)
-class Part:
+class LayerJob:
     """One job: a layer, and the samples ``start .. stop - 1``."""
 
     layer: str
@@ -102,7 +102,7 @@ def verify_layers(
     return tuple(LayerReport.joined([r[k] for k in sorted(r)]) for r in results.values())
 
 
-def verify_part(shared: Layers, part: Part, progress: Progress = silent) -> LayerReport:
+def verify_part(shared: Layers, part: LayerJob, progress: Progress = silent) -> LayerReport:
     """Simulate one layer on one group of samples."""
     began = time.monotonic()
     op = shared.graph[part.layer]
@@ -124,7 +124,7 @@ def verify_part(shared: Layers, part: Part, progress: Progress = silent) -> Laye
         )
 
 
-def _parts(graph: Graph, n: int, workers: int) -> list[Part]:
+def _parts(graph: Graph, n: int, workers: int) -> list[LayerJob]:
     """Divide layers and samples into jobs; those of one group follow each other.
 
     The layer that takes most cycles comes first, so that no long job is left at the end.
@@ -133,7 +133,9 @@ def _parts(graph: Graph, n: int, workers: int) -> list[Part]:
     size = max(1, min(GROUP_ELEMENTS // frame, -(-n // workers)))
     layers = sorted(graph.nodes, key=lambda op: -op.cost().cycles)
     return [
-        Part(op.name, start, min(n, start + size)) for start in range(0, n, size) for op in layers
+        LayerJob(op.name, start, min(n, start + size))
+        for start in range(0, n, size)
+        for op in layers
     ]
 
 
@@ -190,12 +192,12 @@ def _frame_cycles(op: Operator) -> int:
     return sum(op.schedule().sizes.values())
 
 
-def _beside(op: Operator, values: dict[str, np.ndarray]) -> Iterable[Words]:
+def _beside(op: Operator, values: dict[str, np.ndarray]) -> Iterable[StreamWords]:
     """Yield the streams besides the first operand: further operands, streamed weights."""
     for edge, t in zip(op.inputs[1:], op.operands[1:], strict=True):
-        yield Words(op.name, pack_beats(values[edge], t.type, op.lanes_in))
+        yield StreamWords(op.name, pack_beats(values[edge], t.type, op.lanes_in))
     if op.folded.streamed:
-        yield Words.of(op.name, op.stream_words())  # pyright: ignore[reportAttributeAccessIssue]
+        yield StreamWords.of(op.name, op.stream_words())  # pyright: ignore[reportAttributeAccessIssue]
 
 
 def _compared(

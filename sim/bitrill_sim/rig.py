@@ -18,7 +18,7 @@ from . import cocotb_sim, verilator
 from .job import NO_ACCESS, Capture, Job, Stream, patience, pieces
 from .ports import Dut, Ports
 from .tools import discard, scratch_folder
-from .words import Words
+from .words import StreamWords
 
 if TYPE_CHECKING:
     from amaranth.lib.wiring import Component
@@ -42,7 +42,7 @@ class Rig:
     dut: Dut | None = None
     component: Component | None = None
     access: np.ndarray = field(default_factory=lambda: NO_ACCESS)
-    words: tuple[Words, ...] = ()
+    words: tuple[StreamWords, ...] = ()
     models: Path | None = None
     progress: Progress = silent
 

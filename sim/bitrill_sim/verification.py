@@ -29,7 +29,7 @@ from .parallel_verification import run_spans
 from .ports import Dut, Ports, edges
 from .rig import Rig
 from .runs import Run, RunResult
-from .words import Words
+from .words import StreamWords
 
 Rtl: TypeAlias = Dut | Path | str | Sequence[Path] | None
 """A build folder (its ``top.v``), Verilog files, or a `Dut`; None: Verilog made from the graph."""
@@ -145,9 +145,9 @@ def rig_of(
     return replace(rig, dut=_dut(made, rtl, work, ports))
 
 
-def _words(graph: Graph) -> tuple[Words, ...]:
+def _words(graph: Graph) -> tuple[StreamWords, ...]:
     """Return the streams of a graph's streamed nodes."""
-    return tuple(Words.of(n.name, n.stream_words()) for n in streamed(graph))
+    return tuple(StreamWords.of(n.name, n.stream_words()) for n in streamed(graph))
 
 
 def _dut(graph: Graph, rtl: Rtl, work: Path, ports: Ports) -> Dut:

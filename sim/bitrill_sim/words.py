@@ -9,16 +9,16 @@ WORD_PORTS = ("valid", "ready", "data")
 
 
 @dataclass(frozen=True, eq=False)
-class Words:
+class StreamWords:
     """Words of the stream to ``node``, sent cyclically: ``words`` uint8 ``[n, bytes]``."""
 
     node: str
     words: np.ndarray
 
     @staticmethod
-    def of(node: str, bits: np.ndarray) -> "Words":
+    def of(node: str, bits: np.ndarray) -> "StreamWords":
         """Make words from bits ``[n, bits]``, low bit first."""
-        return Words(node, np.packbits(bits, axis=1, bitorder="little"))
+        return StreamWords(node, np.packbits(bits, axis=1, bitorder="little"))
 
 
 class Feeder:

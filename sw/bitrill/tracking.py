@@ -112,7 +112,7 @@ def _module(name: str) -> Any:
 
 
 @dataclass
-class Run:
+class TrackedRun:
     """A run that is tracked, or not. A tracker that fails is told of once, and left alone."""
 
     tracker: Tracker | None
@@ -151,7 +151,7 @@ class Run:
 
 
 @contextmanager
-def tracked(track: str | Tracker | None, name: str, parameters: Figures) -> Iterator[Run]:
+def tracked(track: str | Tracker | None, name: str, parameters: Figures) -> Iterator[TrackedRun]:
     """Track a run by a word of `TRACKERS`, or by a tracker of the caller's.
 
     Raises `SpecError` for another word, `ToolError` if its package is missing or does not start.
@@ -169,7 +169,7 @@ def tracked(track: str | Tracker | None, name: str, parameters: Figures) -> Iter
         except Exception as error:
             reason = (str(error) or type(error).__name__).splitlines()[0]
             raise ToolError(f"the tracker does not start: {reason}") from error
-    run = Run(track)
+    run = TrackedRun(track)
     try:
         yield run
     except BaseException as error:

@@ -7,7 +7,7 @@ from itertools import pairwise, product
 import numpy as np
 import pytest
 from bitrill.arith.adder_graph import AdderGraph, Builder, Number, Operand, heights, signed_digits
-from bitrill.arith.columns import LUT, PLAIN, Chain, choose
+from bitrill.arith.columns import LUT, PLAIN, ColumnChain, choose
 from bitrill.arith.common_terms import paired
 from bitrill.arith.compress import KINDS
 from bitrill.arith.heaps import ONE, HeapPlan, hands_on, heap_plan
@@ -143,7 +143,7 @@ def test_no_choice_of_counters_costs_less(counts: tuple[int, ...]) -> None:
         for some in product(each, repeat=len(counts) - 2)
         if (cost := spent(counts, (*some, (0,) * 5, (0,) * 5))) is not None
     )
-    assert spent(counts, tuple(choose(counts, Chain(False)))) <= best
+    assert spent(counts, tuple(choose(counts, ColumnChain(False)))) <= best
 
 
 def test_bits_out_of_a_lut_leave_a_level_less_to_the_first_stage() -> None:

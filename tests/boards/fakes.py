@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 
-from bitrill_boards.project import Made, Progress, Project
+from bitrill_boards.project import Progress, Project, ToolchainResult
 
 BITSTREAM = b"\x55" * 64
 
@@ -21,11 +21,11 @@ class FakeToolchain:
     def readme(self, project: Project) -> str:
         return "## Bitstream by magic\n\nNothing to do.\n"
 
-    def make(self, project: Project, progress: Progress) -> Made:
+    def make(self, project: Project, progress: Progress) -> ToolchainResult:
         self.runs += 1
         progress("routing", 1, 2)
         if self.act is not None:
             self.act(project)
         (project.folder / "bitrill.bit").write_bytes(BITSTREAM)
         (project.folder / "report.txt").write_text("fine\n")
-        return Made("bitrill.bit", 123.456, {"lut": (10, 100)}, ("report.txt",))
+        return ToolchainResult("bitrill.bit", 123.456, {"lut": (10, 100)}, ("report.txt",))

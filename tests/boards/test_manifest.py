@@ -14,7 +14,7 @@ from bitrill.errors import StorageError
 from bitrill.ir.serialisation import digest
 from bitrill_boards import manifest
 from bitrill_boards.board import find
-from bitrill_boards.project import Made, Project
+from bitrill_boards.project import Project, ToolchainResult
 from frontend.onnx_models import save, small
 
 
@@ -96,7 +96,7 @@ def test_it_says_what_a_host_must_know(build: flow.Build, tmp_path: Path) -> Non
 def test_what_was_written_is_read(build: flow.Build, tmp_path: Path) -> None:
     (tmp_path / "a.bit").write_bytes(b"bits")
     plain = manifest.of(project(build, "ulx3s-85f", tmp_path), [])
-    made = plain.with_made(tmp_path, Made("a.bit", 111.119, {"lut": (1, 2)}))
+    made = plain.with_made(tmp_path, ToolchainResult("a.bit", 111.119, {"lut": (1, 2)}))
     manifest.write(tmp_path, made)
     got = manifest.read(tmp_path)
     assert got == made

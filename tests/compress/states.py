@@ -6,8 +6,8 @@ from pathlib import Path
 
 import torch
 from bitrill.compress import recipe as recipes
-from bitrill.compress.sources import Data
-from bitrill.compress.state import State, Step
+from bitrill.compress.sources import DataSplits
+from bitrill.compress.state import CompressionStep, State
 from bitrill.compress.training import Training
 from torch import nn
 
@@ -46,7 +46,7 @@ def state_of(module: nn.Module, shape: tuple[int, ...] = (1, 8, 8), n: int = 40)
     """Return a state of a module on n inputs of 10 classes."""
     draw = torch.Generator().manual_seed(5)
     x, y = torch.randn(n, *shape, generator=draw), torch.arange(n) % 10
-    data = Data(x, y, x[:20], y[:20], x[:20], y[:20])
+    data = DataSplits(x, y, x[:20], y[:20], x[:20], y[:20])
 
     def no_teacher(reference: str) -> nn.Module:
         raise AssertionError(reference)
@@ -54,7 +54,7 @@ def state_of(module: nn.Module, shape: tuple[int, ...] = (1, 8, 8), n: int = 40)
     return State(module.eval(), data, Path(), no_teacher)
 
 
-def step_of(kind: str, **keys: object) -> Step:
+def step_of(kind: str, **keys: object) -> CompressionStep:
     """Return a step of its keys, with no training unless they ask for it."""
     return recipes.make_step({"kind": kind, "epochs": 0, **keys}, Training(batch=20), "step 1")
 

@@ -12,7 +12,7 @@ import pytest
 import torch
 from bitrill.compress.quantizers import activations
 from bitrill.compress.quantizers.act_grids import half_normal_step
-from bitrill.compress.quantizers.quantizer_table import Row
+from bitrill.compress.quantizers.quantizer_table import PatternSettings
 from bitrill.compress.quantizers.words import split
 from bitrill.compress.steps.calibration import begins
 from bitrill.train import qonnx_export
@@ -180,7 +180,7 @@ OTHERS = [
 
 @pytest.mark.parametrize("word", [*TRAINED, *nightly(*OTHERS)])
 def test_every_word_trains_and_is_exported_exactly(word: str | int, tmp_path: Path) -> None:
-    net = tiny.with_quantizers(Row(weights="int4", acts=word), epochs=3)
+    net = tiny.with_quantizers(PatternSettings(weights="int4", acts=word), epochs=3)
     assert net.accuracy() > 0.7
     report = qonnx_export.export(net.module, net.data.x_val[:32], tmp_path / "net.onnx")
     assert report.notes[0].startswith("golden model compared")

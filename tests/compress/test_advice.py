@@ -11,7 +11,7 @@ from bitrill.compress import recipe as recipes
 from bitrill.compress.advice import Case, advise
 from bitrill.compress.quantizers.insertion import quantized
 from bitrill.compress.quantizers.quantizer_table import QuantizerTable
-from bitrill.compress.state import Step
+from bitrill.compress.state import CompressionStep
 from bitrill.compress.training import Training
 from compress import users_net
 from torch import nn
@@ -101,5 +101,5 @@ def test_every_line_has_a_source() -> None:
 
 
 def test_a_step_without_loss_is_left_alone() -> None:
-    steps: tuple[Step, ...] = case(TRAIN).steps
+    steps: tuple[CompressionStep, ...] = case(TRAIN).steps
     assert advise(Case(steps, 1, users_net.Net(), {}, 0.97, 0.0, "folded", 10**6, 10**4)) == ()

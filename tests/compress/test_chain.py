@@ -13,7 +13,7 @@ from bitrill.compress import chain as chains
 from bitrill.compress import measures, sources, teachers
 from bitrill.compress import recipe as recipes
 from bitrill.compress.quantizers.insertion import quantized
-from bitrill.compress.quantizers.quantizer_table import QuantizerTable, Row
+from bitrill.compress.quantizers.quantizer_table import PatternSettings, QuantizerTable
 from bitrill.errors import FitError, SpecError, StorageError
 from compress import users_net
 
@@ -211,7 +211,9 @@ def test_all_faults_of_a_recipe_are_told_at_once() -> None:
 
 def test_quantizers_stand_where_integers_are_needed() -> None:
     torch.manual_seed(1)
-    graph = quantized(users_net.Net(), QuantizerTable({"*": Row(weights="int3", acts=3)}))
+    graph = quantized(
+        users_net.Net(), QuantizerTable({"*": PatternSettings(weights="int3", acts=3)})
+    )
     names = [str(n.target) for n in graph.graph.nodes if n.op == "call_module"]
     assert names.count("add_quant") == 2, "both sides of a sum go through one quantizer"
     assert names[0] == "x_quant"

@@ -18,8 +18,8 @@ from bitrill.compress.distilling import (
     soft_loss,
 )
 from bitrill.compress.quantizers.insertion import quantized
-from bitrill.compress.quantizers.quantizer_table import QuantizerTable, Row
-from bitrill.compress.sources import Data
+from bitrill.compress.quantizers.quantizer_table import PatternSettings, QuantizerTable
+from bitrill.compress.sources import DataSplits
 from bitrill.compress.state import State
 from bitrill.compress.steps.distil import REGRESSORS
 from bitrill.compress.training import Training
@@ -82,7 +82,7 @@ def state_of(module: nn.Module, teacher: nn.Module) -> State:
     """A state whose labels say nothing: what is learned comes from the teacher."""
     torch.manual_seed(1)
     x, y = torch.randn(64, 1, 8, 8), torch.zeros(64, dtype=torch.long)
-    return State(module.eval(), Data(x, y, x, y, x, y), Path(), lambda _: teacher.eval())
+    return State(module.eval(), DataSplits(x, y, x, y, x, y), Path(), lambda _: teacher.eval())
 
 
 def distilled(module: nn.Module, by: nn.Module, how: str, **given: Any) -> State:
@@ -98,7 +98,9 @@ def test_a_network_learns_what_its_teacher_answers(how: str) -> None:
     teacher = Teacher()
     with torch.no_grad():
         teacher.head.weight.mul_(20)
-    student = quantized(users_net.Net(), QuantizerTable({"*": Row(weights="int4", acts=4)}))
+    student = quantized(
+        users_net.Net(), QuantizerTable({"*": PatternSettings(weights="int4", acts=4)})
+    )
     state = distilled(student, teacher, how, temperature=2)
     x = state.data.x_train
     with torch.no_grad():
@@ -116,7 +118,7 @@ def test_layer_by_layer_each_one_follows_its_teacher() -> None:
         )
         for _ in range(2)
     ]
-    student = quantized(nets[0], QuantizerTable({"*": Row(weights="int4", acts=6)}))
+    student = quantized(nets[0], QuantizerTable({"*": PatternSettings(weights="int4", acts=6)}))
     trained: list[set[str]] = []
     state, step = state_of(student, nets[1]), State.fit
 

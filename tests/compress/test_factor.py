@@ -15,8 +15,8 @@ from bitrill.compress import factoring, tracing
 from bitrill.compress import recipe as recipes
 from bitrill.compress.factoring import FACTORINGS, by_energy
 from bitrill.compress.quantizers.insertion import quantized
-from bitrill.compress.quantizers.quantizer_table import QuantizerTable, Row
-from bitrill.compress.sources import Data
+from bitrill.compress.quantizers.quantizer_table import PatternSettings, QuantizerTable
+from bitrill.compress.sources import DataSplits
 from bitrill.compress.state import State
 from bitrill.compress.training import Training
 from bitrill.errors import SpecError
@@ -29,7 +29,7 @@ from torch import nn
 def state_of(module: nn.Module) -> State:
     """A state of random images, eight classes' worth."""
     x, y = torch.randn(16, 1, 8, 8), torch.arange(16) % 10
-    return State(module.eval(), Data(x, y, x, y, x, y), Path(), lambda _: module)
+    return State(module.eval(), DataSplits(x, y, x, y, x, y), Path(), lambda _: module)
 
 
 def taken(state: State, table: Mapping[str, Any], **training: Any) -> State:
@@ -132,7 +132,7 @@ def test_a_factored_network_can_be_quantized() -> None:
     state = taken(state_of(users_net.Net()), table)
     names = [name for name, _ in state.module.named_modules()]
     assert "blocks.0.conv1.2" in names
-    graph = quantized(state.module, QuantizerTable({"*": Row(weights="int4", acts=4)}))
+    graph = quantized(state.module, QuantizerTable({"*": PatternSettings(weights="int4", acts=4)}))
     called = [str(n.target) for n in graph.graph.nodes if n.op == "call_module"]
     between = called[called.index("blocks.0.conv1.0") + 1]
     assert between.endswith("_quant")

@@ -9,14 +9,14 @@ import pytest
 import torch
 import torch_pruning as tp
 from bitrill.compress.quantizers.insertion import quantized
+from bitrill.compress.quantizers.quantizer_table import PatternSettings as Quantizers
 from bitrill.compress.quantizers.quantizer_table import QuantizerTable
-from bitrill.compress.quantizers.quantizer_table import Row as Quantizers
 from bitrill.compress.state import State
 from bitrill.compress.steps.pruning import criteria
 from bitrill.compress.steps.pruning.criteria import Context
 from bitrill.compress.steps.pruning.dependencies import Dependencies, remove
 from bitrill.compress.steps.pruning.units import n_of_m_mask, units_of
-from bitrill.compress.topologies.residual import Block
+from bitrill.compress.topologies.residual import ResidualBlock
 from bitrill.compress.training import Training, load_state
 from compress.states import applied, plain, state_of, step_of, with_norms
 from compress.users_net import Net
@@ -282,8 +282,8 @@ def test_blocks_keep_their_sum() -> None:
     """Both sides of a sum lose the same channels."""
     net = nn.Sequential(
         nn.Conv2d(1, 4, 3, padding=1),
-        Block(4, 4),
-        Block(4, 6, 2),
+        ResidualBlock(4, 4),
+        ResidualBlock(4, 6, 2),
         nn.AdaptiveAvgPool2d(1),
         nn.Flatten(),
         nn.Linear(6, 10),

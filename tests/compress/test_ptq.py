@@ -16,7 +16,7 @@ from bitrill.compress import training
 from bitrill.compress.quantizers.insertion import quantized
 from bitrill.compress.quantizers.integers import KlThreshold
 from bitrill.compress.quantizers.quantized_layers import quantizing_layers
-from bitrill.compress.quantizers.quantizer_table import QuantizerTable, Row
+from bitrill.compress.quantizers.quantizer_table import PatternSettings, QuantizerTable
 from bitrill.compress.state import State
 from bitrill.compress.steps.calibration import equalized
 from bitrill.compress.steps.quantize import Quantize
@@ -54,7 +54,7 @@ def float_network() -> nn.Module:
 
 
 def step(weights: str = "int3", scale: str = "channel", **keys: Any) -> Quantize:
-    layers = {"*": Row(weights=weights, acts=4, scale=scale)}
+    layers = {"*": PatternSettings(weights=weights, acts=4, scale=scale)}
     return Quantize(training=Training(), how="ptq", layers=layers, samples=200, **keys)
 
 
@@ -135,7 +135,7 @@ def test_learned_rounding_goes_up_or_down_and_lessens_the_error_of_outputs() -> 
 
 def _quantized_linear(n_in: int, n_out: int) -> Any:
     ranges = step("int3", "tensor", rounding="learned").ranges
-    table = QuantizerTable({"*": Row(weights="int3", scale="tensor")})
+    table = QuantizerTable({"*": PatternSettings(weights="int3", scale="tensor")})
     return quantized(nn.Sequential(nn.Linear(n_in, n_out)), table, ranges).get_submodule("0").eval()
 
 

@@ -10,7 +10,7 @@ import pytest
 import torch
 from bitrill.compress import topologies, tracing
 from bitrill.compress.quantizers.insertion import quantized
-from bitrill.compress.quantizers.quantizer_table import INPUT, QuantizerTable, Row
+from bitrill.compress.quantizers.quantizer_table import INPUT, PatternSettings, QuantizerTable
 from bitrill.compress.recipe import Hardware
 from bitrill.compress.topologies.concatenated import Shift
 from bitrill.compress.topologies.mobile import Shuffled
@@ -63,10 +63,16 @@ def made(name: str, shape: tuple[int, ...] = (1, 8, 8), classes: int = 10) -> nn
 def exported(name: str, path: Path) -> str:
     """Quantize, calibrate and export a topology; returns what was said of its import."""
     one_bit = name in ("bireal", "meliusnet")
-    row = Row(weights="binary", acts=1) if one_bit else Row(weights="int4", acts=4)
+    row = (
+        PatternSettings(weights="binary", acts=1)
+        if one_bit
+        else PatternSettings(weights="int4", acts=4)
+    )
     with seeded(0):
         x = torch.rand(16, 1, 8, 8)
-        graph = quantized(made(name), QuantizerTable({"*": row, INPUT: Row(acts=8)})).eval()
+        graph = quantized(
+            made(name), QuantizerTable({"*": row, INPUT: PatternSettings(acts=8)})
+        ).eval()
         with torch.no_grad(), calibration_mode(graph):
             graph(x)
         return qonnx_export.export(graph, x, path).notes[0]
@@ -109,7 +115,7 @@ def test_at_the_sizes_of_their_papers(name: str, shape: tuple[int, ...], classes
 
 @pytest.mark.parametrize("name", ["bireal", "meliusnet"])
 def test_averages_in_one_bit_networks_have_the_bits_of_sums(name: str) -> None:
-    table = QuantizerTable({"*": Row(weights="binary", acts=1, joins=4)})
+    table = QuantizerTable({"*": PatternSettings(weights="binary", acts=1, joins=4)})
     graph = quantized(made(name), table)
     averages = [
         node

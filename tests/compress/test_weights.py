@@ -13,7 +13,7 @@ import torch
 from bitrill.compress import measures
 from bitrill.compress.quantizers import weights
 from bitrill.compress.quantizers.insertion import quantized
-from bitrill.compress.quantizers.quantizer_table import QuantizerTable, Row
+from bitrill.compress.quantizers.quantizer_table import PatternSettings, QuantizerTable
 from bitrill.errors import SpecError
 from bitrill.train import grid_weights, qonnx_export
 from compress import tiny
@@ -28,7 +28,7 @@ def layer_of(word: str, scale: str = "tensor", conv: bool = True, seed: int = 3)
     module = nn.Sequential(nn.Conv2d(5, 4, 3) if conv else nn.Linear(40, 4))
     with torch.no_grad():
         module[0].weight.normal_(std=0.1)
-    table = QuantizerTable({"*": Row(weights=word, scale=scale)})
+    table = QuantizerTable({"*": PatternSettings(weights=word, scale=scale)})
     return quantized(module, table).get_submodule("0").eval()
 
 
@@ -281,7 +281,7 @@ def test_gradients_of_signs_places_and_tanh() -> None:
 
 
 def test_inq_fixes_the_largest_weights_first() -> None:
-    net = tiny.with_quantizers(Row(weights="inq5", acts=4))
+    net = tiny.with_quantizers(PatternSettings(weights="inq5", acts=4))
     layer = net.module.get_submodule("1")
     quantizer, start = layer.weight_quant.tensor_quant, layer.weight.detach().clone()
     shares: list[float] = []
@@ -317,8 +317,8 @@ def test_a_blend_goes_from_floats_to_the_grid() -> None:
 
 @pytest.mark.parametrize("word", ["shift_ps4", "inq4"])
 def test_what_a_quantizer_trained_stays_when_it_is_taken_off(word: str) -> None:
-    net = tiny.with_quantizers(Row(weights=word, acts=4), epochs=1)
-    table = QuantizerTable({"*": Row(weights="float", acts=4)})
+    net = tiny.with_quantizers(PatternSettings(weights=word, acts=4), epochs=1)
+    table = QuantizerTable({"*": PatternSettings(weights="float", acts=4)})
     was = net.module.get_submodule("4").quant_weight().value
     after = quantized(net.module, table).get_submodule("4")
     assert type(after) is nn.Linear
@@ -331,7 +331,11 @@ def test_masked_weights_stay_zero(word: str) -> None:
     module = nn.Sequential(nn.Linear(8, 4))
     with torch.no_grad():
         module[0].weight[:, ::2] = 0
-    layer = quantized(module, QuantizerTable({"*": Row(weights=word)})).get_submodule("0").eval()
+    layer = (
+        quantized(module, QuantizerTable({"*": PatternSettings(weights=word)}))
+        .get_submodule("0")
+        .eval()
+    )
     q = layer.quant_weight().value
     assert not q[:, ::2].any()
     assert bool((q[:, 1::2] != 0).all())
@@ -401,7 +405,7 @@ OTHERS = [
 @pytest.mark.parametrize("scale", ["tensor", *nightly("channel")])
 @pytest.mark.parametrize("word", [*TRAINED, *nightly(*OTHERS)])
 def test_every_word_trains_and_is_exported_exactly(word: str, scale: str, tmp_path: Path) -> None:
-    net = tiny.with_quantizers(Row(weights=word, acts=4, scale=scale), epochs=3)
+    net = tiny.with_quantizers(PatternSettings(weights=word, acts=4, scale=scale), epochs=3)
     assert net.accuracy() > 0.7
     report = qonnx_export.export(net.module, net.data.x_val[:32], tmp_path / "net.onnx")
     assert report.notes[0].startswith("golden model compared")
@@ -425,5 +429,5 @@ def test_every_word_is_tried() -> None:
 )
 def test_wrong_words_are_told_in_one_line(word: str, message: str) -> None:
     with pytest.raises(SpecError, match=message) as error:
-        Row(weights=word)
+        PatternSettings(weights=word)
     assert "\n" not in str(error.value)

@@ -8,8 +8,8 @@ from pathlib import Path
 
 import torch
 from bitrill.compress.quantizers.insertion import quantized
-from bitrill.compress.quantizers.quantizer_table import QuantizerTable, Row
-from bitrill.compress.sources import Data, DataSource
+from bitrill.compress.quantizers.quantizer_table import PatternSettings, QuantizerTable
+from bitrill.compress.sources import DataSource, DataSplits
 from bitrill.compress.state import State
 from bitrill.compress.steps.calibration import calibrate
 from bitrill.compress.training import Training
@@ -17,7 +17,7 @@ from torch import nn
 
 
 @lru_cache
-def digits() -> Data:
+def digits() -> DataSplits:
     return DataSource(name="digits").load(Path())
 
 
@@ -46,7 +46,7 @@ def trained() -> nn.Module:
     return copy.deepcopy(_trained())
 
 
-def with_quantizers(row: Row, epochs: int = 0) -> State:
+def with_quantizers(row: PatternSettings, epochs: int = 0) -> State:
     """Return that network with quantizers of all layers, calibrated and trained."""
     torch.manual_seed(2)
     net = state(quantized(trained(), QuantizerTable({"*": row})))

@@ -12,7 +12,7 @@ import pytest
 from bitrill import flow, requirements
 from bitrill.errors import ToolError
 from bitrill.flow.builds import load_build
-from bitrill.flow.result import Table, exact_number
+from bitrill.flow.result import TextTable, exact_number
 from bitrill.report.images import Images
 
 LEFT = 'style="text-align:left"'
@@ -60,14 +60,14 @@ def test_what_a_model_file_says_is_escaped_in_a_notebook() -> None:
     done = flow.Trained("<script>", Path("&"), 0.5, 360, 9, {})
     assert "<script>" not in done._repr_html_()
     assert "&lt;script&gt;" in done._repr_html_()
-    assert Table.of(("<a>",), [("<b>",)]).to_html() == (
+    assert TextTable.of(("<a>",), [("<b>",)]).to_html() == (
         '<table><thead><tr><th style="text-align:left">&lt;a&gt;</th></tr></thead>'
         '<tbody><tr><td style="text-align:left">&lt;b&gt;</td></tr></tbody></table>'
     )
 
 
 def test_figures_stand_on_the_right_in_a_notebook() -> None:
-    html = Table.of(("layer", "LUTs"), [("a", 3)]).to_html()
+    html = TextTable.of(("layer", "LUTs"), [("a", 3)]).to_html()
     assert '<td style="text-align:left">a</td><td style="text-align:right">3</td>' in html
     assert '<th style="text-align:right">LUTs</th>' in html
 

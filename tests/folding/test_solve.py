@@ -12,7 +12,7 @@ import pytest
 from bitrill.errors import FitError, SpecError
 from bitrill.folding.fold import fold, folding_of
 from bitrill.folding.options import Choices
-from bitrill.folding.search import LEAST_SAVED, Search, all_choices
+from bitrill.folding.search import LEAST_SAVED, FoldingSearch, all_choices
 from bitrill.folding.solve import solve
 from bitrill.ir import BIPOLAR, Graph, IntType, Sink, Source, Stage, Tensor
 from bitrill.lowering import to_integer, to_target
@@ -29,8 +29,8 @@ def chain(*sizes: int) -> Graph:
     return to_integer(mlp(sizes, seed=1))
 
 
-def searched(graph: Graph, part: Part | None = None) -> Search:
-    return Search(graph, part, all_choices(graph, part, {}))
+def searched(graph: Graph, part: Part | None = None) -> FoldingSearch:
+    return FoldingSearch(graph, part, all_choices(graph, part, {}))
 
 
 def branches() -> Graph:

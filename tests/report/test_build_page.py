@@ -12,7 +12,7 @@ import pytest
 from bitrill import flow
 from bitrill.errors import SpecError, StorageError
 from bitrill.report.answers import Answers
-from bitrill.report.build_page import Board, BuildPage
+from bitrill.report.build_page import BoardFigures, BuildPage
 from bitrill.timing.frame_times import Wait, frame_times
 
 HOSTILE = "<script>alert('x')</script>\"&{{7*7}}" + "längst" * 40
@@ -52,7 +52,7 @@ def hostile(build: flow.Build) -> flow.Build:
 
 
 def page(build: flow.Build, **changes: object) -> BuildPage:
-    board = Board(
+    board = BoardFigures(
         "board", True, "yes (3 %)", 1e6, 1e4, "uart", 100.0, (("core", 1e6), ("uart", 1e4))
     )
     made = BuildPage(build.graph, build.predicted, 100.0, "ab12", "1.0", (board,), None)
@@ -83,7 +83,7 @@ def test_the_same_build_gives_the_same_bytes(small_compiled: flow.Compiled, tmp_
 
 
 def test_hostile_names_are_shown_literally(small_compiled: flow.Compiled) -> None:
-    board = Board(HOSTILE, None, HOSTILE, 1.0, 1.0, HOSTILE, 50.0)
+    board = BoardFigures(HOSTILE, None, HOSTILE, 1.0, 1.0, HOSTILE, 50.0)
     html = page(hostile(small_compiled.build), boards=(board,), digest=HOSTILE).html()
     parts = Parts(html)
     assert parts.tags["script"] == 1

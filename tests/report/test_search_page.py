@@ -11,7 +11,7 @@ from bitrill import flow
 from bitrill.errors import SpecError, StorageError
 from bitrill.report.axes import axis
 from bitrill.report.importance import importance
-from bitrill.report.search_page import SearchPage, Trial
+from bitrill.report.search_page import SearchPage, ShownTrial
 from report.test_build_page import HOSTILE, Parts
 
 FRONT: dict[str, Any] = {
@@ -42,10 +42,10 @@ FRONT: dict[str, Any] = {
 }
 
 
-def trials(n: int) -> tuple[Trial, ...]:
+def trials(n: int) -> tuple[ShownTrial, ...]:
     """Trials whose LUTs follow from one key alone."""
     return tuple(
-        Trial(
+        ShownTrial(
             k,
             "complete",
             {"bits": k % 3, HOSTILE: k * 7 % 5},
@@ -59,7 +59,7 @@ def trials(n: int) -> tuple[Trial, ...]:
     )
 
 
-def page(*made: Trial) -> SearchPage:
+def page(*made: ShownTrial) -> SearchPage:
     objectives = ("accuracy", "lcs")
     return SearchPage(HOSTILE, objectives, 30, len(made), 0, 0, {HOSTILE: 2}, made, True, "1.0")
 

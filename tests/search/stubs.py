@@ -13,7 +13,7 @@ from bitrill.jobs import SERIAL, Executor
 from bitrill.progress import silent
 from bitrill.search import space as spaces
 from bitrill.search.figures import Answer, Answers
-from bitrill.search.loop import Search
+from bitrill.search.loop import SearchRun
 
 LOG = "BITRILL_TEST_LOG"
 """Variable that names a file with a line for each answer, or a folder for what happens once."""
@@ -53,8 +53,8 @@ def search(
     answers: Answers = answer,
     executor: Executor = SERIAL,
     count: int | None = None,
-) -> Search:
+) -> SearchRun:
     """A search over tables, in this process."""
     space = spaces.parse(tables, Path())
     trials = space.settings.trials if count is None else count
-    return Search(space, out, answers, executor, silent, trials)
+    return SearchRun(space, out, answers, executor, silent, trials)

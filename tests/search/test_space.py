@@ -9,7 +9,7 @@ import pytest
 from bitrill.errors import SpecError
 from bitrill.search import space as spaces
 from bitrill.search import toml
-from bitrill.search.domains import Choices, Range, domain
+from bitrill.search.domains import Categories, Range, domain
 from bitrill.search.paths import with_values
 from search.spaces import BITS, RECIPE, space
 
@@ -144,7 +144,7 @@ def test_ranges_end_where_their_steps_do() -> None:
     assert domain({"low": 0.1, "high": 0.9, "step": 0.1}, "x").ends() == (0.1, 0.9)
     assert domain({"low": 1, "high": 10, "step": 4}, "x").ends() == (1, 9)
     assert domain({"low": 1, "high": 9}, "x") == Range(low=1, high=9)
-    assert domain([1, True, "a"], "x") == Choices((1, True, "a"))
+    assert domain([1, True, "a"], "x") == Categories((1, True, "a"))
     assert Range(low=1, high=9).whole
     assert not Range(low=1, high=9.5).whole
 

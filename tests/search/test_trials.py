@@ -12,7 +12,7 @@ import optuna
 import pytest
 from bitrill.errors import SpecError, StorageError
 from bitrill.jobs.pool import Pool
-from bitrill.search.loop import Search
+from bitrill.search.loop import SearchRun
 from bitrill.search.storage import Trials, open_trials
 from search import stubs
 from search.spaces import hardware
@@ -34,13 +34,13 @@ def tables(tmp_path: Path) -> dict[str, Any]:
     return {**hardware(path, 14), "search": {**hardware(path, 14)["search"], "group": 4}}
 
 
-def rows(search: Search) -> list[tuple[Any, ...]]:
+def rows(search: SearchRun) -> list[tuple[Any, ...]]:
     """Every trial of a search: number, state, values, parameters."""
     trials = open_trials(search.space, search.out, search.count, identity(search)).all()
     return [(t.number, t.state.name, t.values, t.params) for t in trials]
 
 
-def identity(search: Search) -> dict[str, Any]:
+def identity(search: SearchRun) -> dict[str, Any]:
     return {**search.space.to_json(), "source": ""}
 
 

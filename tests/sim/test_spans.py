@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 from bitrill.ir import Graph
-from bitrill.jobs import Serial
+from bitrill.jobs import InProcess
 from bitrill.timing.predict import Timing
 from bitrill_sim import verify
 from bitrill_sim.measured import Measured
@@ -18,7 +18,7 @@ from bitrill_sim.tools import digest
 from sim.data import frames
 
 
-class Two(Serial):
+class Two(InProcess):
     """Two workers in name."""
 
     workers = 2

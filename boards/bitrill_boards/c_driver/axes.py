@@ -16,7 +16,7 @@ class NotInCError(Exception):
 
 
 @dataclass(frozen=True)
-class Rows:
+class AxisRows:
     """Rows of ``n`` elements, ``inner`` apart, in ``outer`` blocks."""
 
     outer: int
@@ -24,7 +24,7 @@ class Rows:
     inner: int
 
     @staticmethod
-    def of(shape: tuple[int, ...], attributes: Mapping[str, Any]) -> "Rows":
+    def of(shape: tuple[int, ...], attributes: Mapping[str, Any]) -> "AxisRows":
         """Return the rows of a value ``[1, *shape]`` along the axes of a function."""
         ndim = len(shape)
         given = attributes.get("axes", attributes.get("axis", 1))
@@ -34,7 +34,7 @@ class Rows:
         first, last = axes[0], axes[-1] + 1
         if first == 0 or axes != list(range(first, last)):
             raise NotInCError(f"axes {axes}")
-        return Rows(prod(shape[:first]), prod(shape[first:last]), prod(shape[last:]))
+        return AxisRows(prod(shape[:first]), prod(shape[first:last]), prod(shape[last:]))
 
 
 def along(op: str, attributes: Mapping[str, Any]) -> str | None:

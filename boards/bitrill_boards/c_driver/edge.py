@@ -41,7 +41,7 @@ class Layout:
 
 
 @dataclass(frozen=True)
-class Edge:
+class NetworkEdge:
     """An ``input`` or ``output`` of a ``network.json``."""
 
     layout: Layout
@@ -53,10 +53,10 @@ class Edge:
     hi: int
 
     @staticmethod
-    def of(spec: Mapping[str, Any]) -> "Edge":
+    def of(spec: Mapping[str, Any]) -> "NetworkEdge":
         """Read one from a ``network.json``."""
         keys = ("bits", "signed", "coding", "lo", "hi")
-        return Edge(Layout.of(spec), tuple(spec["shape"]), *(spec[k] for k in keys))
+        return NetworkEdge(Layout.of(spec), tuple(spec["shape"]), *(spec[k] for k in keys))
 
     @property
     def frame(self) -> int:

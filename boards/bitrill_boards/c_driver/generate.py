@@ -10,7 +10,7 @@ from bitrill.errors import SpecError
 from ..driver import registers as r
 from ..driver.messages import AROUND, IDENTITY, VERSION
 from .decision import decision
-from .edge import Edge, Layout
+from .edge import Layout, NetworkEdge
 from .numbers import numbers
 from .outputs import outputs
 from .quantizing import quantizing
@@ -34,7 +34,7 @@ def sources(spec: Mapping[str, Any], prefix: str = PREFIX) -> dict[str, str]:
         raise SpecError(
             f"a prefix must be an identifier (a letter, then letters, digits, _), not {prefix!r}"
         )
-    into, out = Edge.of(spec["input"]), Edge.of(spec["output"])
+    into, out = NetworkEdge.of(spec["input"]), NetworkEdge.of(spec["output"])
     q = spec["input"]["quantizer"]
     declared, defined = outputs(spec["output"])
     values = {
@@ -81,7 +81,7 @@ def _registers() -> dict[str, object]:
     }
 
 
-def _network(spec: Mapping[str, Any], into: Edge, out: Edge) -> dict[str, object]:
+def _network(spec: Mapping[str, Any], into: NetworkEdge, out: NetworkEdge) -> dict[str, object]:
     wide = max(into.bits, out.bits) > 24
     digest = bytes.fromhex(spec["digest"])
     return {
@@ -95,7 +95,7 @@ def _network(spec: Mapping[str, Any], into: Edge, out: Edge) -> dict[str, object
     }
 
 
-def _edge(name: str, edge: Edge) -> dict[str, object]:
+def _edge(name: str, edge: NetworkEdge) -> dict[str, object]:
     layout: Layout = edge.layout
     values = {
         "bits": edge.bits,

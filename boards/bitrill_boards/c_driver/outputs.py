@@ -15,7 +15,7 @@ import numpy as np
 
 from ..driver.functions import FUNCTIONS
 from ..driver.outputs import attribute, described
-from .axes import NotInCError, Rows, along, results
+from .axes import AxisRows, NotInCError, along, results
 from .edge import listed
 from .elementwise import BINARY, DEFAULTS, GELU, HELPERS, UNARY
 from .numbers import segments
@@ -92,7 +92,7 @@ class _Program:
         shape = FUNCTIONS[op](*(n * 0.0 + 1.0 for n in numbers), **attributes).shape
         body = along(op, attributes)
         if body is not None:
-            rows = Rows.of(numbers[0].shape, attributes)
+            rows = AxisRows.of(numbers[0].shape, attributes)
             text = _rows(body, rows, results(op, attributes, rows.n), self.starts[inputs[0]])
         elif op in MOVED:
             text = _loop([FUNCTIONS[op](*numbers, **attributes)], {}, "x")
@@ -172,7 +172,7 @@ def _place(at: np.ndarray, name: str) -> tuple[str, str]:
     return f"{name}[k]", f"static const uint32_t {name}[] = {{{listed(words, 12)}}};\n"
 
 
-def _rows(body: str, rows: Rows, results: int, start: int) -> str:
+def _rows(body: str, rows: AxisRows, results: int, start: int) -> str:
     """Return the loops over the rows of a function along axes."""
     return f"""int32_t o, i;
 for (o = 0; o < {rows.outer}; ++o)

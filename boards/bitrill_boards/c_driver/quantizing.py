@@ -9,10 +9,10 @@ from typing import Any
 
 import numpy as np
 
-from .edge import Edge, listed
+from .edge import NetworkEdge, listed
 
 
-def quantizing(q: Mapping[str, Any], into: Edge) -> Iterator[dict[str, object]]:
+def quantizing(q: Mapping[str, Any], into: NetworkEdge) -> Iterator[dict[str, object]]:
     """Yield the values of ``quantize.c`` for float and double; ``q``: ``quantizer`` of the file."""
     levels = np.array([[float.fromhex(v) for v in row] for row in q["levels"]])
     rows, steps = levels.shape

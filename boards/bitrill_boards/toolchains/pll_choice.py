@@ -6,10 +6,10 @@ from fractions import Fraction
 from bitrill.errors import SpecError
 
 from ..board import Board, Pins
-from ..families.small import Family, Pll
+from ..families.small import Pll, SmallFamily
 
 
-def pll_for(family: Family, board: Board, pins: Pins, mhz: Fraction) -> Pll | None:
+def pll_for(family: SmallFamily, board: Board, pins: Pins, mhz: Fraction) -> Pll | None:
     """Return the setting that makes ``mhz``; None if that is the crystal's own rate.
 
     Raises `SpecError` if no setting makes it; the message names the nearest clocks.
@@ -29,7 +29,7 @@ def pll_for(family: Family, board: Board, pins: Pins, mhz: Fraction) -> Pll | No
     )
 
 
-def below(family: Family, board: Board, pins: Pins, mhz: float) -> Fraction | None:
+def below(family: SmallFamily, board: Board, pins: Pins, mhz: float) -> Fraction | None:
     """Return the fastest clock at or below ``mhz``; a short decimal is preferred."""
     made = {Fraction(str(board.crystal_mhz)), *(p.mhz for p in family.plls(board, pins))}
     return max((m for m in made if m <= mhz), key=lambda m: ("/" not in text(m), m), default=None)

@@ -23,7 +23,7 @@ Watch: TypeAlias = Callable[[str], None]
 
 
 @dataclass(frozen=True)
-class Step:
+class ToolStep:
     """One run of a program in ``folder``; ``inputs`` and ``results`` are names of its files."""
 
     program: Program
@@ -70,7 +70,7 @@ class Step:
 class FailedError(ToolError):
     """A tool failed; ``said``: its own error line, ``log``: the file with all its output."""
 
-    def __init__(self, step: Step, said: str):
+    def __init__(self, step: ToolStep, said: str):
         self.said = said
         super().__init__(
             f"{step.program.name} failed: {said} (log: {step.folder.name}/{step.log.name})",
@@ -79,7 +79,7 @@ class FailedError(ToolError):
         )
 
 
-def run(step: Step, watch: Watch, *, patience: float = PATIENCE_SECONDS) -> None:
+def run(step: ToolStep, watch: Watch, *, patience: float = PATIENCE_SECONDS) -> None:
     """Run a step unless it is done.
 
     Raises `ToolError` if the tool is missing, `FailedError` if it fails or runs for more than
@@ -118,7 +118,7 @@ def message(log: Path) -> str | None:
     return next((s.removeprefix("ERROR: ") for s in lines if s.startswith("ERROR: ")), None)
 
 
-def _start(step: Step) -> Process:
+def _start(step: ToolStep) -> Process:
     command = [*step.program.locate().words, *step.arguments]
     try:
         with step.log.open("wb") as output:

@@ -9,7 +9,7 @@ from ..board import Board
 from ..driver.fpga_manager import NAME as FIRMWARE
 from ..driver.zynq_clocks import Divided, crystal
 from ..families.zynq import Processing, decimals, families
-from ..project import Made, Progress, Project
+from ..project import Progress, Project, ToolchainResult
 from ..shell.zynq_shell import ZynqShell
 from . import tcl, vivado_run
 from .overlay import overlay
@@ -34,7 +34,7 @@ def files(project: Project) -> Mapping[str, str]:
     }
 
 
-def make(project: Project, progress: Progress) -> Made:
+def make(project: Project, progress: Progress) -> ToolchainResult:
     """Run Vivado on ``build.tcl``."""
     return vivado_run.run(project, progress, also=(vivado_run.HANDOFF,))
 

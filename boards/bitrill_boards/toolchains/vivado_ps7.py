@@ -7,7 +7,7 @@ The top module instantiates the primitive PS7. It needs no board files, and ther
 from collections.abc import Mapping
 from fractions import Fraction
 
-from ..project import Made, Progress, Project
+from ..project import Progress, Project, ToolchainResult
 from ..shell.ps7_top import CELL
 from . import ps7_project, tcl, vivado_run
 from .vivado import constraints as identity
@@ -26,7 +26,7 @@ def files(project: Project) -> Mapping[str, str]:
     }
 
 
-def make(project: Project, progress: Progress) -> Made:
+def make(project: Project, progress: Progress) -> ToolchainResult:
     """Run Vivado on ``build.tcl``."""
     return vivado_run.run(project, progress)
 

@@ -17,7 +17,7 @@ from bitrill.errors import BitrillError, FitError, StorageError, TimingError, To
 from bitrill.processes import Process, start, stop
 from bitrill.storage import read_json, remove
 
-from ..project import STEM, Made, Progress, Project
+from ..project import STEM, Progress, Project, ToolchainResult
 
 PROGRAM = "vivado"
 LOG = "vivado.log"
@@ -36,7 +36,7 @@ def command(script: str) -> list[str]:
 
 def run(
     project: Project, progress: Progress, *, script: str = "build.tcl", also: Iterable[str] = ()
-) -> Made:
+) -> ToolchainResult:
     """Run ``script`` in the project's folder; ``also``: files that belong to the bitstream.
 
     Raises `ToolError` (missing, or failed), `FitError` (too large to be placed) or `TimingError`.
@@ -60,7 +60,9 @@ def run(
         raise ToolError(f"vivado wrote no {', '.join(lost)} (log: {LOG})", command=PROGRAM, log=LOG)
     result = _result(project.folder)
     reports = [n for n in ("timing.rpt", "utilization.rpt") if (project.folder / n).is_file()]
-    return Made(BITSTREAM, result["fmax_mhz"], result["used"], (BITSTREAM, *also, *reports))
+    return ToolchainResult(
+        BITSTREAM, result["fmax_mhz"], result["used"], (BITSTREAM, *also, *reports)
+    )
 
 
 def _follow(words: list[str], folder: Path, progress: Progress) -> tuple[int, list[str]]:

@@ -18,7 +18,7 @@ INTERFACES = {"axi": CONTROL, "read": MEMORY, "write": MEMORY}
 
 
 @dataclass(frozen=True)
-class Port:
+class WrapperPort:
     """A port of the wrapper; ``inner``: the shell's port; ``logical``: its name there."""
 
     name: str
@@ -29,7 +29,7 @@ class Port:
     logical: str
 
 
-def ports(shell: ZynqShell) -> list[Port]:
+def ports(shell: ZynqShell) -> list[WrapperPort]:
     """Return all ports but clock and reset, in the shell's order."""
     listed = []
     for path, member, value in shell.signature.flatten(shell):
@@ -40,7 +40,7 @@ def ports(shell: ZynqShell) -> list[Port]:
         interface = INTERFACES[outer[0]] if outer else INTERRUPT
         output = member.flow.name == "Out"
         listed.append(
-            Port(port, "__".join(map(str, path)), output, _width(value), interface, logical)
+            WrapperPort(port, "__".join(map(str, path)), output, _width(value), interface, logical)
         )
     return listed
 

@@ -17,7 +17,7 @@ from bitrill.runtime.register_map import (
     SYSTEM_BYTES,
     VERSION,
     Block,
-    Window,
+    NodeWindow,
 )
 
 from ..memories.rams import Ram
@@ -140,7 +140,7 @@ class Registers(wiring.Component):
         The values of all windows, ORed.
     """
 
-    def __init__(self, windows: tuple[Window, ...], bits: int, digest: int):
+    def __init__(self, windows: tuple[NodeWindow, ...], bits: int, digest: int):
         self.windows, self.digest = windows, digest
         super().__init__(
             {
@@ -213,7 +213,7 @@ class Registers(wiring.Component):
             m.d.sync += self.closed.eq(bus.data[0])
         return value, known
 
-    def _inside(self, window: Window) -> Value:
+    def _inside(self, window: NodeWindow) -> Value:
         """Whether the address is that of a register of the window."""
         registers = []
         for b in window.blocks:

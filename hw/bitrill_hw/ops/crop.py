@@ -5,7 +5,7 @@ from __future__ import annotations
 from amaranth import *
 from bitrill.ops import Crop
 
-from ..pipeline.counters import Counter, count_up
+from ..pipeline.counters import LoopCounter, count_up
 from ..pipeline.stream import OneToOne
 
 
@@ -40,7 +40,7 @@ class CropCore(OneToOne):
 
 
 def wanted(
-    m: Module, place: Counter, turn: Value, name: str, start: int, step: int, size: int
+    m: Module, place: LoopCounter, turn: Value, name: str, start: int, step: int, size: int
 ) -> Value:
     """Whether ``place`` is one of ``size`` values ``start``, ``start + step``, and so on.
 

@@ -11,7 +11,7 @@ from typing import NamedTuple
 from amaranth import *
 
 
-class Counter(NamedTuple):
+class LoopCounter(NamedTuple):
     """A counter's ``value``; ``top``: it is at its last value; ``ends``: inner ones are, too."""
 
     value: Signal
@@ -19,9 +19,9 @@ class Counter(NamedTuple):
     ends: Value
 
 
-def count_up(m: Module, moves: Value, **sizes: int) -> list[Counter]:
+def count_up(m: Module, moves: Value, **sizes: int) -> list[LoopCounter]:
     """Nested counters of the given names and sizes, innermost first; they count with ``moves``."""
-    out: list[Counter] = []
+    out: list[LoopCounter] = []
     carry: Value = C(1)
     for name, size in sizes.items():
         value = Signal(range(max(2, size)), name=name)
@@ -30,7 +30,7 @@ def count_up(m: Module, moves: Value, **sizes: int) -> list[Counter]:
         if size > 1:
             with m.If(moves & carry):
                 m.d.sync += value.eq(Mux(top, 0, value + 1))
-        out.append(Counter(value, top, ends))
+        out.append(LoopCounter(value, top, ends))
         carry = ends
     return out
 

@@ -37,7 +37,7 @@ def identifier(name: str) -> str:
     return name if _PLAIN.fullmatch(name) and name not in KEYWORDS else f"\\{name} "
 
 
-class Names:
+class ModuleNames:
     """The names that a module has used; `new` never returns one twice."""
 
     def __init__(self) -> None:

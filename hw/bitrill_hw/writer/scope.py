@@ -10,8 +10,8 @@ from bitrill.errors import SpecError
 
 from .bits import Bits, Piece, constant, cut, net, text
 from .expressions import Expressions, Patterns
-from .identifiers import Names, identifier
-from .statements import Driven, Statements, switch
+from .identifiers import ModuleNames, identifier
+from .statements import DrivenSignal, Statements, switch
 
 
 class Scope:
@@ -24,7 +24,7 @@ class Scope:
 
     def __init__(self, fragment: Fragment, path: tuple[str, ...]):
         self.fragment, self.path = fragment, path
-        self.names = Names()
+        self.names = ModuleNames()
         self.signals: dict[int, Signal] = {}
         self.uses: dict[int, tuple[Signal, int]] = {}
         self.driven: set[int] = set()
@@ -126,7 +126,7 @@ class Scope:
         self.drive(signal, (1 << len(signal)) - 1)
         self._registers[id(signal)] = initial
 
-    def _assign(self, driven: Driven) -> None:
+    def _assign(self, driven: DrivenSignal) -> None:
         """Write a signal's combinational assignments, as ``assign`` lines or as a block."""
         stores = driven.straight
         if stores is not None:

@@ -37,7 +37,7 @@ Entry = Store | list[str]
 
 
 @dataclass(slots=True)
-class Driven:
+class DrivenSignal:
     """The assignments to a signal in order, and a mask of the bits that any of them assigns."""
 
     signal: Signal
@@ -56,7 +56,7 @@ class Driven:
         return stores if whole and len(stores) == len(self.entries) else None
 
 
-Block = dict[int, Driven]
+Block = dict[int, DrivenSignal]
 """The assignments of a list of statements, by the `id` of each signal."""
 
 
@@ -102,7 +102,7 @@ class Statements:
         if isinstance(lhs, Signal):
             store = Store(lhs, start, bits)
             mask = (1 << store.stop) - (1 << start)
-            out.setdefault(id(lhs), Driven(lhs)).add(store, mask)
+            out.setdefault(id(lhs), DrivenSignal(lhs)).add(store, mask)
         elif isinstance(lhs, Slice):
             self._assign(out, lhs.value, start + lhs.start, bits)
         elif isinstance(lhs, Operator):  # as_signed, as_unsigned
@@ -157,9 +157,9 @@ class Statements:
                 driven = block.get(key)
                 bodies.append((patterns, [] if driven is None else self.lines(driven)))
                 mask |= 0 if driven is None else driven.mask
-            out.setdefault(key, Driven(signal)).add(switch(test, bodies), mask)
+            out.setdefault(key, DrivenSignal(signal)).add(switch(test, bodies), mask)
 
-    def lines(self, driven: Driven) -> list[str]:
+    def lines(self, driven: DrivenSignal) -> list[str]:
         """The lines of a signal's assignments.
 
         Yosys treats an assignment that follows a condition in the same branch as if it preceded

@@ -19,7 +19,7 @@ import numpy as np
 
 from ..ir import Impl, IntType
 from ..parts.families import family_of
-from .columns import Rows, choose
+from .columns import AdderRows, choose
 from .compress import Compressor, Level, compress, staged
 from .l1_products import distance_starts, distances, stored_distances
 from .products import Products, constants, products, stored
@@ -219,7 +219,7 @@ def tree(
     from registers, so that the first stage is like the others.
     """
     heights = [len(column) for column in heap]
-    choices = choose(heights, Rows(3 + carry), full_adders=fabric.four)
+    choices = choose(heights, AdderRows(3 + carry), full_adders=fabric.four)
     levels, rows = compress(heap, choices, first=len(gates.gates) + len(start))
     first = fabric.levels if head is None else head
     stages = staged(levels, first=first, each=fabric.levels)

@@ -42,7 +42,7 @@ class Adder(Protocol):
 
 
 @dataclass(frozen=True)
-class Rows:
+class AdderRows:
     """An adder that takes two bits of every column, and ``lowest`` of the first one, at no cost."""
 
     lowest: int
@@ -55,11 +55,11 @@ class Rows:
 
 
 _NONE, _ON, _HANDED, _OVER = range(4)
-"""States of a `Chain`: not begun; going on; going on with a majority from below; finished."""
+"""States of a `ColumnChain`: not begun; going on; going on with a majority from below; finished."""
 
 
 @dataclass(frozen=True)
-class Chain:
+class ColumnChain:
     """A carry chain that adds three bits a column, and four in its lowest one.
 
     It spans only the columns that need it. ``inverted``: a LUT also complements the top column,
@@ -95,7 +95,7 @@ def hands_on(bits: int, handed: bool, *, lowest: bool) -> bool:
     return bits > 2 + lowest - handed
 
 
-class Option(NamedTuple):
+class ColumnOption(NamedTuple):
     """A choice of counters for a column, with their cost and number.
 
     ``kept``: bits that remain in the column; ``up``: bits for each of the next two columns.
@@ -135,7 +135,7 @@ def choose(heights: Sequence[int], adder: Adder, *, full_adders: bool = False) -
 
 
 @cache
-def _options(height: int, above: int, room: int, full_adders: bool) -> tuple[Option, ...]:
+def _options(height: int, above: int, room: int, full_adders: bool) -> tuple[ColumnOption, ...]:
     """Choices for ``height`` bits, ``above`` in the next column, that keep at most ``room``."""
     if full_adders:
         adders = max(0, -((room - height) // 2))
@@ -149,7 +149,7 @@ def _options(height: int, above: int, room: int, full_adders: bool) -> tuple[Opt
         and (above or not choice[FIVE_ONES])
         and _served(height, choice)
     ]
-    best: list[Option] = []
+    best: list[ColumnOption] = []
     for option in sorted(options, key=lambda o: (o.cost, o.counters, o.up)):
         sizes = (option.kept, *option.up)
         if not any(_least((o.kept, *o.up), sizes) for o in best):
@@ -157,10 +157,10 @@ def _options(height: int, above: int, room: int, full_adders: bool) -> tuple[Opt
     return tuple(sorted(best, key=lambda o: o.choice))
 
 
-def _option(height: int, choice: Choice) -> Option:
+def _option(height: int, choice: Choice) -> ColumnOption:
     """A choice with its cost and effect."""
     cost, removed, up = _effect(choice)
-    return Option(cost, sum(choice), height - removed, up, choice)
+    return ColumnOption(cost, sum(choice), height - removed, up, choice)
 
 
 @cache

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from functools import cache
 from itertools import count
 
-from .columns import Chain, choose, hands_on
+from .columns import ColumnChain, choose, hands_on
 from .compress import ONE, Compressor, Level, compress, staged
 
 LEVELS_PER_STAGE = 3
@@ -91,7 +91,7 @@ def heap_plan(
     inverted = bool(columns) and ONE in columns[-1]
     if inverted:  # this 1 is not added: it complements the column
         columns[-1].remove(ONE)
-    choices = choose([len(c) for c in columns], Chain(inverted))
+    choices = choose([len(c) for c in columns], ColumnChain(inverted))
     heap = [[(0, bit) for bit in column] for column in columns]
     levels, remaining = compress(heap, choices, first=sum(heights))
     if inverted:

@@ -142,7 +142,7 @@ def constants(weight: IntType, x: IntType, weights: np.ndarray) -> np.ndarray:
     return total[place].reshape(np.shape(weights))
 
 
-class _Bits:
+class _LaneGates:
     """Collects the gates of several lanes; bits that several templates read are made once."""
 
     def __init__(self) -> None:
@@ -167,7 +167,7 @@ class _Bits:
 
 def _plain(digits: tuple[Digit, ...], x: IntType, lanes: int, width: int) -> Products:
     """The bits of the digits' products; those of two inputs are merged."""
-    bits = _Bits()
+    bits = _LaneGates()
     gates: list[Gate] = []
     loose: dict[int, list[Gate]] = {}
     templates = [(d, digit_bits(d, x)) for d in digits]
@@ -203,7 +203,7 @@ def _merged(column: int, three: Sequence[Gate]) -> list[Gate]:
 def _signs(lanes: int, x: IntType, triples: bool, width: int) -> Products:
     """XNOR products: three lanes at a time, and where parities are stored, three of those."""
     gates: list[Gate] = []
-    bits, planes = _Bits(), x_planes(x)
+    bits, planes = _LaneGates(), x_planes(x)
     for k, plane in enumerate(planes):
         flip = x.signed and k == len(planes) - 1
         items: list[Item] = [((("w", i, 0),), bits.source(plane, i)) for i in range(lanes)]
@@ -229,7 +229,7 @@ def _signs(lanes: int, x: IntType, triples: bool, width: int) -> Products:
     return replace(bits.products(gates, width), triples=triples)
 
 
-def _parity(bits: _Bits, items: Sequence[Item]) -> Source:
+def _parity(bits: _LaneGates, items: Sequence[Item]) -> Source:
     """The parity of the shared bits of ``items``, which becomes a shared bit itself."""
     parity = gate(0, [s for _, s in items], lambda *v: sum(v) & 1)
     return ("p", bits.shared.setdefault(parity, len(bits.shared)), 0)

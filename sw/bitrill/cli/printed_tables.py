@@ -8,13 +8,13 @@ import io
 import sys
 from collections.abc import Sequence
 
-from ..flow.result import Table
+from ..flow.result import TextTable
 
 GAP = 2
 """Spaces between two columns."""
 
 
-def text(table: Table) -> str:
+def text(table: TextTable) -> str:
     """Return a table as text for stdout: fitted to a terminal, else plain."""
     if sys.stdout.isatty():
         try:
@@ -25,7 +25,7 @@ def text(table: Table) -> str:
     return plain(table)
 
 
-def plain(table: Table) -> str:
+def plain(table: TextTable) -> str:
     """Return a table with aligned columns, however wide that gets."""
     widths = _widths(table)  # the first `table.texts` columns hold text, the others numbers
     rule = ["-" * width for width in widths]
@@ -40,10 +40,10 @@ def plain(table: Table) -> str:
     )
 
 
-def fitted(table: Table, width: int) -> str:
+def fitted(table: TextTable, width: int) -> str:
     """Return a table laid out by rich, at most ``width`` characters wide."""
     from rich.console import Console
-    from rich.table import Table as Grid
+    from rich.table import TextTable as Grid
     from rich.text import Text
 
     console = Console(file=io.StringIO(), width=width, color_system=None)
@@ -62,7 +62,7 @@ def fitted(table: Table, width: int) -> str:
     return "\n\n".join(blocks)
 
 
-def _blocks(table: Table, width: int) -> list[Table]:
+def _blocks(table: TextTable, width: int) -> list[TextTable]:
     """Spread the columns over tables that fit, each of which begins with the first column."""
     widths = _widths(table)
     groups: list[list[int]] = [[0]]
@@ -72,7 +72,7 @@ def _blocks(table: Table, width: int) -> list[Table]:
             groups.append([0])
         groups[-1].append(k)
     return [
-        Table(
+        TextTable(
             _pick(table.head, group),
             tuple(_pick(row, group) for row in table.rows),
             sum(k < table.texts for k in group),
@@ -85,5 +85,5 @@ def _pick(cells: Sequence[str], columns: Sequence[int]) -> tuple[str, ...]:
     return tuple(cells[k] for k in columns)
 
 
-def _widths(table: Table) -> list[int]:
+def _widths(table: TextTable) -> list[int]:
     return [max(map(len, column)) for column in zip(table.head, *table.rows, strict=True)]

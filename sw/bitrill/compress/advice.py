@@ -16,7 +16,7 @@ from ..ir import is_searched
 from ..practice import ENDS, FOLDED_ZEROS, HIGH_BITS, WEIGHTS_FIRST, ZEROS
 from . import measures, tracing
 from .quantizers.quantized_layers import quantizing_layers
-from .state import Step
+from .state import CompressionStep
 from .steps.distil import Distil
 from .steps.prune import Prune
 from .steps.pruning.units import n_of_m
@@ -49,7 +49,7 @@ class Case:
     ``folded``: whether the data is split into folds.
     """
 
-    steps: tuple[Step, ...]
+    steps: tuple[CompressionStep, ...]
     number: int
     module: nn.Module
     masks: Mapping[str, Tensor]
@@ -61,7 +61,7 @@ class Case:
     folded: bool = False
 
     @property
-    def step(self) -> Step:
+    def step(self) -> CompressionStep:
         """The step itself."""
         return self.steps[self.number - 1]
 

@@ -21,7 +21,7 @@ from .advice import Case, advise
 from .checkpoints import Checkpoints
 from .quantizers.quantized_layers import is_quantized
 from .recipe import Recipe, step_json
-from .state import State, Step
+from .state import CompressionStep, State
 
 EXPORT_SAMPLES = 64
 """Validation inputs on which an export is compared with torch."""
@@ -46,7 +46,7 @@ Hardware = Callable[[Path], Figures]
 
 
 @dataclass(frozen=True)
-class Row:
+class StepFigures:
     """Figures after a step. Without quantizers everywhere there is no hardware: those are None.
 
     ``advice``: what rules of the field say of it, with sources and figures. ``spread``: standard
@@ -85,8 +85,8 @@ class Chain:
     hardware: Hardware
     progress: Progress
     redo: bool = False
-    rows: list[Row] = field(default_factory=list)
-    told: Callable[[Row], None] = lambda _row: None
+    rows: list[StepFigures] = field(default_factory=list)
+    told: Callable[[StepFigures], None] = lambda _row: None
 
     def __post_init__(self) -> None:
         self.files = Checkpoints(self.folder, self.recipe.to_json)
@@ -97,7 +97,7 @@ class Chain:
         """The file of the last network that hardware can be made of."""
         return self.folder / "model.onnx"
 
-    def run(self) -> list[Row]:
+    def run(self) -> list[StepFigures]:
         """Take every step; returns the figures after each."""
         with training.seeded(self.recipe.training.seed):
             state = self._start()
@@ -106,7 +106,7 @@ class Chain:
             for k, saved in enumerate(done[:reached], 1):
                 assert saved is not None
                 self._restore(state, k, saved)
-                self._add(Row(**saved["row"]))
+                self._add(StepFigures(**saved["row"]))
             for k in range(reached + 1, len(done) + 1):
                 self._take(state, k)
         return self.rows
@@ -166,17 +166,22 @@ class Chain:
         self.files.save(number, saved)
         write_json(self.folder / "steps.json", steps_json(self))
 
-    def _add(self, row: Row) -> None:
+    def _add(self, row: StepFigures) -> None:
         self.rows.append(row)
         self.told(row)
 
     def _row(
-        self, state: State, number: int, step: Step, choices: Mapping[str, object], seconds: float
-    ) -> Row:
+        self,
+        state: State,
+        number: int,
+        step: CompressionStep,
+        choices: Mapping[str, object],
+        seconds: float,
+    ) -> StepFigures:
         """Measure the network after a step."""
         data, module = state.data, state.module
         figures, answer = measures.size(module), self._hardware(state, number)
-        row = Row(
+        row = StepFigures(
             number,
             step.kind,
             state.measure(module, data.x_test, data.y_test),
@@ -231,7 +236,7 @@ class Chain:
         finally:
             remove(path)
 
-    def _advice(self, state: State, row: Row) -> tuple[str, ...]:
+    def _advice(self, state: State, row: StepFigures) -> tuple[str, ...]:
         """Return the advice for a step."""
         data, best = state.data, max((each.validation for each in self.rows), default=0.0)
         recipe = self.recipe
@@ -266,7 +271,7 @@ class Chain:
         return state.module.eval()
 
 
-def check_outputs(module: nn.Module, data: sources.Data, what: str) -> None:
+def check_outputs(module: nn.Module, data: sources.DataSplits, what: str) -> None:
     """Raise `SpecError` if a network rejects the data or returns another number of classes."""
     was = module.training
     try:
@@ -294,12 +299,12 @@ def steps_json(chain: Chain) -> dict[str, object]:
     }
 
 
-def averaged(folds: list[list[Row]]) -> list[Row]:
+def averaged(folds: list[list[StepFigures]]) -> list[StepFigures]:
     """Return the first fold's rows with the mean accuracies of all folds, and their spread."""
     if len(folds) == 1:
         return folds[0]
 
-    def mean(rows: tuple[Row, ...]) -> Row:
+    def mean(rows: tuple[StepFigures, ...]) -> StepFigures:
         accuracies = [row.accuracy for row in rows]
         return replace(
             rows[0],

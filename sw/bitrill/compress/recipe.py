@@ -14,7 +14,7 @@ from ..storage import read_bytes
 from . import steps  # noqa: F401 - registers the kinds
 from .keys import number, read, reasons
 from .sources import DataSource, ModelSource
-from .state import STEPS, Step
+from .state import STEPS, CompressionStep
 from .training import Training
 
 TABLES = ("data", "model", "hardware", "training", "step")
@@ -57,7 +57,7 @@ class Recipe:
     model: ModelSource
     hardware: Hardware
     training: Training
-    steps: tuple[Step, ...]
+    steps: tuple[CompressionStep, ...]
     folder: Path
 
     def to_json(self, count: int) -> dict[str, object]:
@@ -68,7 +68,7 @@ class Recipe:
         return {**tables, "steps": [step_json(each) for each in self.steps[:count]]}
 
 
-def step_json(each: Step) -> dict[str, object]:
+def step_json(each: CompressionStep) -> dict[str, object]:
     """Return a step's kind and keys as plain values."""
     return {"kind": each.kind, **asdict(each)}
 
@@ -112,11 +112,11 @@ def parse(tables: Mapping[str, object], folder: Path) -> Recipe:
     return Recipe(data, model, hardware, training, tuple(made), folder)
 
 
-def _steps(tables: object, training: Training, faults: list[str]) -> list[Step]:
+def _steps(tables: object, training: Training, faults: list[str]) -> list[CompressionStep]:
     if not isinstance(tables, list) or not tables:
         faults.append("at least one [[step]] must be given")
         return []
-    made: list[Step] = []
+    made: list[CompressionStep] = []
     for k, table in enumerate(tables, 1):
         try:
             made.append(make_step(table, training, f"step {k}"))
@@ -125,7 +125,7 @@ def _steps(tables: object, training: Training, faults: list[str]) -> list[Step]:
     return made
 
 
-def make_step(table: object, training: Training, where: str) -> Step:
+def make_step(table: object, training: Training, where: str) -> CompressionStep:
     """Make a step from its table; keys of `Training` in it apply to this step only."""
     if not isinstance(table, Mapping):
         raise SpecError(f"{where} must be a table, not {table!r}")

@@ -54,7 +54,7 @@ class DataSource:
         if bool(files) is (self.name is not None) or (files and len(files) < len(ARRAYS)):
             raise SpecError(f"either name or all of {', '.join(ARRAYS)} must be given")
 
-    def load(self, folder: Path) -> Data:
+    def load(self, folder: Path) -> DataSplits:
         """Read the arrays; raises `SpecError` for wrong shapes and values, all at once."""
         if self.name is not None:
             load = _loader(self.name)
@@ -75,18 +75,18 @@ class DataSource:
         held = parts.pop(self.fold - 1)
         return held, torch.cat(parts)[: self.limit]
 
-    def _split(self, x: Tensor, y: Tensor, x_test: Tensor, y_test: Tensor) -> Data:
+    def _split(self, x: Tensor, y: Tensor, x_test: Tensor, y_test: Tensor) -> DataSplits:
         order = torch.randperm(len(x), generator=torch.Generator().manual_seed(self.seed))
         held, used = self._held(order)
         kept = len(held)
         if not kept and (self.validation or self.folds):
             raise SpecError(f"validation must keep at least one of {len(x)} training images")
         x_val, y_val = (x[held], y[held]) if kept else (x[used], y[used])
-        return Data(x[used], y[used], x_val, y_val, x_test, y_test)
+        return DataSplits(x[used], y[used], x_val, y_val, x_test, y_test)
 
 
 @dataclass(frozen=True)
-class Data:
+class DataSplits:
     """Inputs and classes of the three splits: for training, for choices, for the report."""
 
     x_train: Tensor
@@ -168,7 +168,7 @@ class ModelSource:
         if self.recipe is not None and self.arguments:
             raise SpecError("arguments must not be given with recipe, which has width alone")
 
-    def make(self, folder: Path, data: Data) -> nn.Module:
+    def make(self, folder: Path, data: DataSplits) -> nn.Module:
         """Make the network; torch's random numbers are its weights."""
         if self.module is not None:
             return made_by(self.module, folder, self.arguments)

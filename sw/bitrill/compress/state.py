@@ -14,7 +14,7 @@ from torch import Tensor, nn
 
 from ..train.prune import Pruned
 from .measures import Measure, accuracy
-from .sources import Data
+from .sources import DataSplits
 from .training import Keeper, Loop, Objective, Report, Training
 
 Choices: TypeAlias = dict[str, Any]
@@ -37,7 +37,7 @@ class State:
     """
 
     module: nn.Module
-    data: Data
+    data: DataSplits
     folder: Path
     teacher: Callable[[str], nn.Module]
     masks: dict[str, Tensor] = field(default_factory=dict)
@@ -211,7 +211,7 @@ def _part(module: nn.Module, name: str) -> nn.Module | None:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Step(ABC):
+class CompressionStep(ABC):
     """A step of a recipe; its fields are the keys of its table, except those of `Training`.
 
     ``training`` is the recipe's ``[training]``, overridden by the step's own table. A step does
@@ -240,10 +240,10 @@ class Step(ABC):
         """Set the weights (and masks) of the reshaped network."""
 
 
-STEPS: dict[str, type[Step]] = {}
+STEPS: dict[str, type[CompressionStep]] = {}
 
 
-S = TypeVar("S", bound=type[Step])
+S = TypeVar("S", bound=type[CompressionStep])
 
 
 def step(kind: str) -> Callable[[S], S]:

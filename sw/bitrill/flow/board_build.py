@@ -15,7 +15,7 @@ from ..parts.families import require_cells
 from .builds import Build, BuildLike, open_build
 from .data import chosen_samples
 from .extras import Progress, extra, logged
-from .result import Json, Result, Table
+from .result import Json, Result, TextTable
 
 if TYPE_CHECKING:
     from bitrill_boards.manifest import Manifest
@@ -51,13 +51,13 @@ class BoardBuild(Result):
             "folder": self.folder,
         }
 
-    def tables(self) -> tuple[Table, ...]:
+    def tables(self) -> tuple[TextTable, ...]:
         used = self.manifest.used or {}
         rows = [
             (name, f"{n:,}", f"{have:,}", f"{100 * n / have:.0f} %")
             for name, (n, have) in used.items()
         ]
-        return (Table.of(("resource", "used", "of", "share"), rows),) if rows else ()
+        return (TextTable.of(("resource", "used", "of", "share"), rows),) if rows else ()
 
     def to_json(self) -> Json:
         m = self.manifest

@@ -20,7 +20,7 @@ from .boards import BoardFolder, board_folder
 from .builds import Build, BuildLike, open_build
 from .data import read_array, to_integers
 from .extras import Progress, extra, logged
-from .result import Json, Result, Table
+from .result import Json, Result, TextTable
 from .running import Outputs, output_file, write_outputs
 from .verilog import write_verilog
 from .weights import Weights, replace_weights
@@ -111,9 +111,9 @@ class Driven(Result):
             "cycles a frame": "not measured" if cycles is None else f"{cycles:,.1f}",
         }
 
-    def tables(self) -> tuple[Table, ...]:
+    def tables(self) -> tuple[TextTable, ...]:
         rows = [(words, write(value)) for words, value, write in self._measured() if value]
-        return (Table.of(("measured", ""), rows),) if rows else ()
+        return (TextTable.of(("measured", ""), rows),) if rows else ()
 
     def _measured(self) -> Iterator[tuple[str, Any, Callable[[Any], str]]]:
         """Return each rate in words, its value, and how it is written."""

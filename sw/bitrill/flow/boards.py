@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from ..errors import StorageError
 from ..ir.serialisation import digest
 from .builds import Build, BuildLike, open_build
-from .result import Json, Result, Table
+from .result import Json, Result, TextTable
 
 if TYPE_CHECKING:
     from bitrill_boards.board import Board
@@ -31,9 +31,9 @@ class Boards(Result):
             figures["fits"] = sum(r.fits is True for r in self.rooflines)
         return figures
 
-    def tables(self) -> tuple[Table, ...]:
+    def tables(self) -> tuple[TextTable, ...]:
         rows = [(b.name, b.part, " or ".join(b.toolchains), b.status) for b in self.boards]
-        every = Table.of_texts(("board", "part", "toolchains", "status"), rows)
+        every = TextTable.of_texts(("board", "part", "toolchains", "status"), rows)
         if self.rooflines is None:
             return (every,)
         head = ("board", "fits", "core frames/s", "system frames/s", "limited by", "clock")
@@ -48,7 +48,7 @@ class Boards(Result):
             )
             for r in self.rooflines
         ]
-        return every, Table.of_texts(head, rates)
+        return every, TextTable.of_texts(head, rates)
 
     def to_json(self) -> Json:
         rows: list[Json] = [b.to_json() for b in self.boards]

@@ -22,7 +22,7 @@ from .builds import Build, load_build, write_build
 from .compile_options import CompileKeywords, CompileOptions
 from .extras import Progress, logged
 from .inspection import node_table
-from .result import Json, Result, Table, exact_number
+from .result import Json, Result, TextTable, exact_number
 from .steps import ASSUMED_MHZ, Goal, dropped, fold, fold_for, integers, load, usual_goals
 from .verilog import write_verilog
 
@@ -120,7 +120,7 @@ class Compiled(Result):
             "folder": self.build.folder,
         }
 
-    def tables(self) -> tuple[Table, ...]:
+    def tables(self) -> tuple[TextTable, ...]:
         return (node_table(self.build.graph),)
 
     def to_json(self) -> Json:

@@ -15,11 +15,11 @@ from ..timing.predict import predict
 from ..tracking import Tracker, tracked
 from ..zoo import RECIPE, located
 from .extras import Progress, extra, logged
-from .result import Json, Result, Table, exact_number
+from .result import Json, Result, TextTable, exact_number
 from .steps import Goal, fold, fold_for, integers, load
 
 if TYPE_CHECKING:
-    from ..compress.chain import Figures, Row
+    from ..compress.chain import Figures, StepFigures
     from ..compress.recipe import Hardware
 
 
@@ -30,7 +30,7 @@ class Compressed(Result):
     With folds, accuracies are means over them, and all other figures and the model the first one's.
     """
 
-    rows: tuple[Row, ...]
+    rows: tuple[StepFigures, ...]
     model: Path | None
 
     @property
@@ -48,7 +48,7 @@ class Compressed(Result):
             "model": self.model or "none: not every layer is quantized",
         }
 
-    def tables(self) -> tuple[Table, ...]:
+    def tables(self) -> tuple[TextTable, ...]:
         head = ("step", "kind", "accuracy", "validation", "parameters", "not zero", "weight bits")
         head += ("LUTs", "RAMB18", "DSP", "cycles", "seconds")
         rows = [
@@ -61,11 +61,11 @@ class Compressed(Result):
             )
             for row in self.rows
         ]
-        tables = [Table.of(head, rows, texts=2)]
+        tables = [TextTable.of(head, rows, texts=2)]
         for what in ("notes", "advice"):
             lines = [(row.number, line) for row in self.rows for line in getattr(row, what)]
             if lines:
-                tables.append(Table.of_texts(("step", what), lines))
+                tables.append(TextTable.of_texts(("step", what), lines))
         return tuple(tables)
 
     def to_json(self) -> Json:
@@ -76,7 +76,7 @@ class Compressed(Result):
         }
 
 
-def _accuracy(row: Row) -> str:
+def _accuracy(row: StepFigures) -> str:
     spread = "" if row.spread is None else f" +- {100 * row.spread:.2f}"
     return f"{100 * row.accuracy:.2f}{spread} %"
 

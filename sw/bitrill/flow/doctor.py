@@ -8,7 +8,7 @@ from ..errors import SpecError
 from ..programs import YOSYS, Program
 from ..requirements import Check, check_all, require_tools
 from .extras import Progress, logged
-from .result import Json, Result, Table
+from .result import Json, Result, TextTable
 
 _TRAINED = ("onnx", "torch", "brevitas", "qonnx", "scikit-learn")
 _COMPRESSED = (*_TRAINED, "torch-pruning", "tensorly")
@@ -77,7 +77,7 @@ class Diagnosis(Result):
         states = [check.status for check in self.checks]
         return {state: states.count(state) for state in dict.fromkeys(states)}
 
-    def tables(self) -> tuple[Table, ...]:
+    def tables(self) -> tuple[TextTable, ...]:
         rows = [
             (c.tool, c.version or "-", c.status, c.why, "" if c.status == "ok" else c.get)
             for c in self.checks
@@ -87,8 +87,8 @@ class Diagnosis(Result):
             for verb in self.verbs or NEEDS
         ]
         return (
-            Table.of_texts(("tool", "version", "status", "why", "how to get it"), rows),
-            Table.of_texts(("verb", "state"), verbs),
+            TextTable.of_texts(("tool", "version", "status", "why", "how to get it"), rows),
+            TextTable.of_texts(("verb", "state"), verbs),
         )
 
     def to_json(self) -> Json:

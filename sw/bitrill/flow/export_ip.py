@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from ..errors import SpecError, StorageError
 from .builds import Build, BuildLike, open_build
 from .extras import Progress, extra, logged
-from .result import Json, Result, Table
+from .result import Json, Result, TextTable
 from .verilog import write_verilog
 
 if TYPE_CHECKING:
@@ -47,9 +47,9 @@ class ExportedIp(Result):
             "latency": self.latency,
         }
 
-    def tables(self) -> tuple[Table, ...]:
+    def tables(self) -> tuple[TextTable, ...]:
         rows = [(p.name, p.direction, p.width) for p in self.ports]
-        return (Table.of(("port", "direction", "bits"), rows, texts=2),)
+        return (TextTable.of(("port", "direction", "bits"), rows, texts=2),)
 
     def to_json(self) -> Json:
         return {

@@ -16,7 +16,7 @@ from .compile_options import CompileOptions, Numbers
 from .extras import Progress, logged
 from .inspect_advice import advise
 from .inspect_graph import GraphFile, find_netron, in_html
-from .result import Json, Result, Table, exact_number
+from .result import Json, Result, TextTable, exact_number
 from .steps import ASSUMED_MHZ, dropped, fold_for, integers, load, usual_goals
 
 TOTALS = ("parameters", "operations", "weight_bits", "state_bits")
@@ -80,7 +80,7 @@ class Inspection(Result):
             "latency": f"{self.latency} cycles",
         }
 
-    def tables(self) -> tuple[Table, ...]:
+    def tables(self) -> tuple[TextTable, ...]:
         head = ("layer", "kind", "parameters", "operations", "weight bits", "buffer bits")
         head += ("cycles", "PE", "SIMD", "weights", "input", "output")
         rows = [
@@ -92,8 +92,8 @@ class Inspection(Result):
             )
             for x in self.layers
         ]
-        advice = Table.of_texts(("advice",), [(line,) for line in self.advice])
-        return (Table.of(head, rows, texts=2), *([advice] if self.advice else []))
+        advice = TextTable.of_texts(("advice",), [(line,) for line in self.advice])
+        return (TextTable.of(head, rows, texts=2), *([advice] if self.advice else []))
 
     def _repr_html_(self) -> str:
         """Show the drawing, too, if there is one."""
@@ -159,7 +159,7 @@ def inspect(
     return Inspection(stages, layers, predicted.ii, predicted.latency, advice, gone, file, shown)
 
 
-def node_table(graph: Graph) -> Table:
+def node_table(graph: Graph) -> TextTable:
     """Table of a graph's nodes, with their folding if they have one."""
     rows = []
     for node in graph.nodes:
@@ -168,7 +168,7 @@ def node_table(graph: Graph) -> Table:
         results = ", ".join(map(str, node.results))
         rows.append((node.name, node.kind, ", ".join(node.inputs), results, *choices))
     head = ("node", "kind", "reads", "gives", "PE", "SIMD", "style", "memory")
-    return Table.of(head, rows, texts=4)
+    return TextTable.of(head, rows, texts=4)
 
 
 def _layer(op: Operator) -> Layer:

@@ -14,9 +14,9 @@ from .board_build import build
 from .compiling import compile
 from .compressing import compress
 from .extras import Progress, logged
-from .project import SOURCES, Project, Value, load
+from .project import SOURCES, ProjectFile, Value, load
 from .reporting import report
-from .result import Json, Result, Table
+from .result import Json, Result, TextTable
 from .synthesising import synth
 from .training import train
 from .verifying import verify
@@ -59,9 +59,9 @@ class Made(Result):
     def summary(self) -> dict[str, object]:
         return {**{s.verb: s.state for s in self.steps}, "folder": self.folder}
 
-    def tables(self) -> tuple[Table, ...]:
+    def tables(self) -> tuple[TextTable, ...]:
         rows = [(s.verb, s.state, s.summary) for s in self.steps]
-        return (Table.of_texts(("step", "state", "result"), rows),)
+        return (TextTable.of_texts(("step", "state", "result"), rows),)
 
     def to_json(self) -> Json:
         steps = [{"verb": s.verb, "state": s.state, "summary": s.summary} for s in self.steps]
@@ -90,7 +90,11 @@ def make(project: str | Path, *, progress: Progress = logged) -> Made:
 
 
 def _step(
-    project: Project, record: "_Record", verb: str, options: dict[str, Value], progress: Progress
+    project: ProjectFile,
+    record: "_Record",
+    verb: str,
+    options: dict[str, Value],
+    progress: Progress,
 ) -> MadeStep:
     key = _key(project, verb, options)
     if record.holds(verb, key):
@@ -116,7 +120,7 @@ _PLACES = ("folder", "model", "file")
 """Figures of a result that only say where it lies."""
 
 
-def _files(project: Project, verb: str, options: dict[str, Value]) -> list[Path]:
+def _files(project: ProjectFile, verb: str, options: dict[str, Value]) -> list[Path]:
     """Return files that a verb left, which must stay as they are."""
     if verb in SOURCES:
         return [project.made_model]
@@ -128,7 +132,7 @@ def _files(project: Project, verb: str, options: dict[str, Value]) -> list[Path]
     return [project.design / name]
 
 
-def _key(project: Project, verb: str, options: dict[str, Value]) -> str:
+def _key(project: ProjectFile, verb: str, options: dict[str, Value]) -> str:
     """Return the SHA-256 of all that a verb's result depends on."""
     inputs: list[Path] = []
     if verb == "compile":
@@ -147,7 +151,7 @@ def _sum(path: Path) -> str:
 class _Record:
     """What each verb was last run for, in a file of the project's folder."""
 
-    def __init__(self, project: Project):
+    def __init__(self, project: ProjectFile):
         self._out, self._path = project.out, project.out / RECORD
         try:
             value = read_json(self._path)

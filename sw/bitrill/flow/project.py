@@ -59,7 +59,7 @@ Value = str | int | float | bool
 
 
 @dataclass(frozen=True)
-class Project:
+class ProjectFile:
     """The ``tables`` of a project by verb, its ``model`` (None if made), its folder ``out``."""
 
     out: Path
@@ -82,7 +82,7 @@ class Project:
         return self.out / "design"
 
 
-def load(path: Path) -> Project:
+def load(path: Path) -> ProjectFile:
     """Read a project; raises `SpecError` with all that is wrong in it, `StorageError`."""
     try:
         given = tomllib.loads(read_bytes(path).decode())
@@ -105,7 +105,7 @@ def load(path: Path) -> Project:
         raise SpecError(f"{path}: {'; '.join(faults)}", faults=faults)
     out = path.parent / (names["out"] or f"build/{path.stem}")
     model = None if names["model"] is None else _model(names["model"], path.parent)
-    return Project(out, model, {v: options[v] for v in OPTIONS if v in options})
+    return ProjectFile(out, model, {v: options[v] for v in OPTIONS if v in options})
 
 
 def _model(name: str, folder: Path) -> Path:

@@ -25,7 +25,7 @@ from .verifying import decisions
 
 if TYPE_CHECKING:
     from ..report.answers import Answers
-    from ..report.build_page import Board, BuildPage
+    from ..report.build_page import BoardFigures, BuildPage
     from ..report.search_page import SearchPage
 
 SHOWN = "report.html"
@@ -134,10 +134,10 @@ def _written(folder: Path, out: str | Path | None, shows: str, html: str) -> Rep
 def _search_page(folder: Path) -> SearchPage:
     with extra("search", "report of a search"):
         from ..search import history
-    from ..report.search_page import SearchPage, Trial
+    from ..report.search_page import SearchPage, ShownTrial
 
     read = vars(history.read(folder))
-    trials = tuple(Trial(**vars(t)) for t in read.pop("trials"))
+    trials = tuple(ShownTrial(**vars(t)) for t in read.pop("trials"))
     return SearchPage(**read, trials=trials, version=__version__)
 
 
@@ -176,14 +176,14 @@ class _Pages:
         self.progress(f"classifying {len(chosen.x):,} frames", 0, 0)
         return Answers(data, chosen.x, chosen.labels, decisions(graph, chosen.x))
 
-    def _boards(self, build: Build) -> Iterator[Board]:
+    def _boards(self, build: Build) -> Iterator[BoardFigures]:
         from bitrill_boards.roofline import links
 
-        from ..report.build_page import Board
+        from ..report.build_page import BoardFigures
 
         known = boards_of(build, boards=self.boards)
         for board, r in zip(known.boards, known.rooflines or (), strict=True):
             bounds = (("core", r.core), *links(board, build.graph, r.clock_mhz).items())
-            yield Board(
+            yield BoardFigures(
                 r.board, r.fits, fit_in_words(r), r.core, r.system, r.limit, r.clock_mhz, bounds
             )

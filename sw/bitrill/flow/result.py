@@ -18,7 +18,7 @@ Json: TypeAlias = dict[str, object]
 
 
 @dataclass(frozen=True)
-class Table:
+class TextTable:
     """Rows of text under a head; the first ``texts`` columns are words, the others figures."""
 
     head: tuple[str, ...]
@@ -26,14 +26,14 @@ class Table:
     texts: int = 1
 
     @staticmethod
-    def of(head: Sequence[str], rows: Iterable[Sequence[object]], texts: int = 1) -> Table:
+    def of(head: Sequence[str], rows: Iterable[Sequence[object]], texts: int = 1) -> TextTable:
         """Return a table of any values, each written with `str`."""
-        return Table(tuple(head), tuple(tuple(map(str, row)) for row in rows), texts)
+        return TextTable(tuple(head), tuple(tuple(map(str, row)) for row in rows), texts)
 
     @staticmethod
-    def of_texts(head: Sequence[str], rows: Iterable[Sequence[object]]) -> Table:
+    def of_texts(head: Sequence[str], rows: Iterable[Sequence[object]]) -> TextTable:
         """Return a table in which all columns are words."""
-        return Table.of(head, rows, texts=len(head))
+        return TextTable.of(head, rows, texts=len(head))
 
     def _repr_html_(self) -> str:
         return self.to_html()
@@ -66,7 +66,7 @@ class Result(ABC):
     def summary(self) -> dict[str, object]:
         """Return the few most important figures, by name."""
 
-    def tables(self) -> tuple[Table, ...]:
+    def tables(self) -> tuple[TextTable, ...]:
         """Return the tables that the verb prints."""
         return ()
 
@@ -76,7 +76,7 @@ class Result(ABC):
 
     def _repr_html_(self) -> str:
         """Show the summary and the tables in a notebook."""
-        summary = Table.of_texts((type(self).__name__, ""), self.summary().items())
+        summary = TextTable.of_texts((type(self).__name__, ""), self.summary().items())
         return "".join(table.to_html() for table in (summary, *self.tables()))
 
 

@@ -12,7 +12,7 @@ from ..ir import Sink
 from ..storage import write_array
 from .builds import BuildLike, open_build
 from .data import read_array
-from .result import Json, Result, Table
+from .result import Json, Result, TextTable
 
 ROWS_SHOWN, MOST_COLUMNS = 10, 20
 """Frames that a table of integers shows, and the largest number of integers of a frame."""
@@ -47,13 +47,13 @@ class Outputs(Result):
         }
         return figures | ({"files": ", ".join(self.files)} if self.files else {})
 
-    def tables(self) -> tuple[Table, ...]:
+    def tables(self) -> tuple[TextTable, ...]:
         columns = math.prod(self.integers.shape[1:])
         if not self.integers.size or columns > MOST_COLUMNS:
             return ()
         first = self.integers[:ROWS_SHOWN].reshape(-1, columns).tolist()
         head = ("integers of frame", *map(str, range(columns)))
-        return (Table.of(head, [(k, *row) for k, row in enumerate(first)]),)
+        return (TextTable.of(head, [(k, *row) for k, row in enumerate(first)]),)
 
     def to_json(self) -> Json:
         value: Json = {"samples": len(self.integers)}

@@ -17,7 +17,7 @@ from ..resources.estimate import Resources, network_resources
 from ..timing.predict import predict
 from ..tracking import Tracker, tracked
 from .extras import Progress, extra, logged
-from .result import Json, Result, Table, exact_number
+from .result import Json, Result, TextTable, exact_number
 from .steps import Goal, fold, fold_for, integers, load
 
 if TYPE_CHECKING:
@@ -53,7 +53,7 @@ class Searched(Result):
             "folder": self.folder,
         }
 
-    def tables(self) -> tuple[Table, ...]:
+    def tables(self) -> tuple[TextTable, ...]:
         points = self.standing.front
         keys = list(points[0].params) if points else []
         head = ("trial", "accuracy", "validation", "LUTs", "RAMB18", "DSP", "frames/s")
@@ -68,7 +68,7 @@ class Searched(Result):
             )
             for p in points
         ]
-        return (Table.of(head, rows),)
+        return (TextTable.of(head, rows),)
 
     def to_json(self) -> Json:
         return self.standing.to_json()
@@ -112,7 +112,7 @@ def search(
     assert space is not None
     with extra("search", "search"):
         from ..search import space as spaces
-        from ..search.loop import Search
+        from ..search.loop import SearchRun
     read = spaces.parse(space, Path()) if isinstance(space, Mapping) else spaces.load(Path(space))
     if seed is not None:
         read = replace(read, settings=replace(read.settings, seed=seed))
@@ -124,7 +124,7 @@ def search(
     folder = Path(read.name if out is None else out)
     about = {"space": read.name, "trials": count, **asdict(read.settings)}
     with open_executor(jobs, dask) as executor, tracked(track, f"search {read.name}", about) as run:
-        one = Search(read, folder, answered, executor, progress, count, run.step)
+        one = SearchRun(read, folder, answered, executor, progress, count, run.step)
         try:
             standing = one.run()
         except KeyboardInterrupt:

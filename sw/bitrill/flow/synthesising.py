@@ -14,7 +14,7 @@ from ..storage import write_json
 from .builds import Build, BuildLike, open_build
 from .data import random_inputs
 from .extras import Progress, extra, logged
-from .result import Json, Result, Table
+from .result import Json, Result, TextTable
 
 if TYPE_CHECKING:
     from bitrill_hw.synth.cell_counts import Counts
@@ -68,11 +68,11 @@ class Synthesised(Result):
             "fits": "yes" if self.fits else "NO",
         }
 
-    def tables(self) -> tuple[Table, ...]:
+    def tables(self) -> tuple[TextTable, ...]:
         rows = {**self.layers, "difference": self.report.difference, "total": self.total}
         figures = {name: resources.to_json() for name, resources in rows.items()}
         cells = [(name, *values.values()) for name, values in figures.items()]
-        return (Table.of(("layer", *figures["total"]), cells),)
+        return (TextTable.of(("layer", *figures["total"]), cells),)
 
     def to_json(self) -> Json:
         value: Json = self.report.to_json() | {"plain": self.plain, "part_assumed": self.assumed}

@@ -16,7 +16,7 @@ from ..storage import write_bytes
 from .builds import Build, BuildLike, open_build
 from .data import read_array, to_integers
 from .extras import Progress, extra, logged
-from .result import Json, Result, Table
+from .result import Json, Result, TextTable
 
 MOST_ELEMENTS = 1 << 27
 """Largest number of integers in a trace, all edges together (1 GiB)."""
@@ -51,12 +51,12 @@ class Traced(Result):
             figures["mismatches"] = self.mismatches
         return figures | {"files": ", ".join(self.files)}
 
-    def tables(self) -> tuple[Table, ...]:
+    def tables(self) -> tuple[TextTable, ...]:
         rows = [
             (name, self.kinds[name], "x".join(map(str, v.shape[1:])), v.min(), v.max())
             for name, v in self.edges.items()
         ]
-        return (Table.of(("edge", "kind", "shape", "lowest", "highest"), rows, texts=3),)
+        return (TextTable.of(("edge", "kind", "shape", "lowest", "highest"), rows, texts=3),)
 
     def to_json(self) -> Json:
         edges = {

@@ -5,9 +5,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, cast
 
-from ..tracking import Run, Tracker, tracked
+from ..tracking import TrackedRun, Tracker, tracked
 from .extras import Progress, logged
-from .result import Json, Result, Table
+from .result import Json, Result, TextTable
 
 
 @dataclass(frozen=True, repr=False)
@@ -33,7 +33,7 @@ class Trained(Result):
             "model": self.model,
         }
 
-    def tables(self) -> tuple[Table, ...]:
+    def tables(self) -> tuple[TextTable, ...]:
         """Return the front of a run that has one: networks that no other one beats."""
         front = cast("list[Mapping[str, Any]]", self.metrics.get("front", []))
         rows = [
@@ -45,7 +45,7 @@ class Trained(Result):
             for p in front
         ]
         head = ("front", "LUTs of matrices", "accuracy, held back", "accuracy, test")
-        return (Table.of(head, rows),) if rows else ()
+        return (TextTable.of(head, rows),) if rows else ()
 
     def to_json(self) -> Json:
         return dict(self.metrics)
@@ -59,7 +59,7 @@ TRACKED = ("recipe", "weights", "acts", "dataset", "epochs", "seed", "width", "p
 class _Epochs:
     """Progress of a training, of which a tracker hears once an epoch."""
 
-    run: Run
+    run: TrackedRun
     progress: Progress
     now: tuple[int, dict[str, object]] | None = None
 

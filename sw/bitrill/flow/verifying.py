@@ -18,7 +18,7 @@ from ..timing.predict import Timing
 from .builds import BuildLike, open_build
 from .data import Samples, chosen_samples
 from .extras import Progress, extra, logged
-from .result import Json, Result, Table
+from .result import Json, Result, TextTable
 from .weights import Weights, replace_weights
 
 if TYPE_CHECKING:
@@ -117,7 +117,7 @@ class Verified(Result):
             figures["accuracy"] = f"{100 * self.accuracy:.2f} %"
         return figures
 
-    def tables(self) -> tuple[Table, ...]:
+    def tables(self) -> tuple[TextTable, ...]:
         predicted, measured = self.predicted, self.measured
         rows = [
             (
@@ -131,12 +131,12 @@ class Verified(Result):
                 _known(measured and measured.latency),
             ),
         ]
-        whole = Table.of(("", "predicted", "measured"), rows)
+        whole = TextTable.of(("", "predicted", "measured"), rows)
         if self.layers is None:
             return (whole,)
         layers = [(r.layer, r.kind, r.samples, r.mismatches, r.cycles) for r in self.layers]
         head = ("layer alone", "kind", "samples", "mismatches", "cycles")
-        return (Table.of(head, layers, texts=2), whole)
+        return (TextTable.of(head, layers, texts=2), whole)
 
     def to_json(self) -> Json:
         value: Json = self.report.to_json()

@@ -9,7 +9,7 @@ from .. import zoo as networks
 from .compiling import Compiled, compile
 from .data import samples
 from .extras import Progress, logged
-from .result import Json, Result, Table, exact_number
+from .result import Json, Result, TextTable, exact_number
 from .verifying import accuracy
 
 
@@ -22,7 +22,7 @@ class Zoo(Result):
     def summary(self) -> dict[str, object]:
         return {"networks": len(self.entries), "bytes": f"{sum(map(size, self.entries)):,}"}
 
-    def tables(self) -> tuple[Table, ...]:
+    def tables(self) -> tuple[TextTable, ...]:
         head = ("zoo:", "network", "bits", "data", "accuracy", "parameters", "kB")
         head += ("part", "LUTs", "FF", "RAMB36", "DSP", "cycles", "latency")
         rows = []
@@ -39,8 +39,8 @@ class Zoo(Result):
             )
         commands = [(e.name, e.recipe_command, e.compile_command) for e in self.entries]
         return (
-            Table.of(head, rows, texts=4),
-            Table.of_texts(("zoo:", "made by", "hardware predicted by"), commands),
+            TextTable.of(head, rows, texts=4),
+            TextTable.of_texts(("zoo:", "made by", "hardware predicted by"), commands),
         )
 
     def to_json(self) -> Json:

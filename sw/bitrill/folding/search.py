@@ -84,12 +84,12 @@ Options = dict[int, list[tuple[Option, Resources]]]
 
 
 @dataclass(frozen=True)
-class Chain:
+class FoldingChain:
     """The cheapest foldings of the nodes so far, as a chain back to the first node."""
 
     price: float
     resources: Resources
-    before: "Chain | None" = None
+    before: "FoldingChain | None" = None
     name: str = ""
     option: Option | None = None
 
@@ -103,7 +103,7 @@ def all_choices(graph: Graph, part: Part | None, folding: Folding) -> dict[str, 
     return {n.name: Choices(n, {**made_of, **folding.get(n.name, {})}) for n in graph.nodes}
 
 
-class Search:
+class FoldingSearch:
     """The choices of every node of a graph, and the cheapest of them together."""
 
     def __init__(self, graph: Graph, part: Part | None, choices: Mapping[str, Choices]):
@@ -113,7 +113,7 @@ class Search:
             n.name: [e for e in last if last[e] == n.name and e != INPUT] for n in graph.nodes
         }
         self._read = {e for closed in self._closes.values() for e in closed}
-        self._known: dict[int, Chain | None] = {}
+        self._known: dict[int, FoldingChain | None] = {}
 
     @property
     def shortest(self) -> int:
@@ -125,18 +125,18 @@ class Search:
         every = {o.cycles for c in self.choices.values() for o in c.options}
         return sorted(i for i in every if i >= self.shortest)
 
-    def cheapest(self, interval: int) -> Chain | None:
+    def cheapest(self, interval: int) -> FoldingChain | None:
         """Return the folding of fewest LUTs within the interval, None if the part holds none."""
         if interval not in self._known:
             self._known[interval] = self._cheapest(interval)
         return self._known[interval]
 
-    def _cheapest(self, interval: int) -> Chain | None:
+    def _cheapest(self, interval: int) -> FoldingChain | None:
         starts = (Prices.usual(self.part), Prices())
         chains = (self._affordable(interval, prices) for prices in starts)
         return next((chain for chain in chains if chain is not None), None)
 
-    def _affordable(self, interval: int, prices: Prices) -> Chain | None:
+    def _affordable(self, interval: int, prices: Prices) -> FoldingChain | None:
         """Return the cheapest folding that fits, at ``prices`` or what they must be raised to."""
         part, low = self.part, prices
         chain = self.run(interval, prices)
@@ -151,7 +151,9 @@ class Search:
             chain = self.run(interval, prices)
         return None
 
-    def _refined(self, interval: int, low: Prices, high: Prices, best: Chain) -> Chain:
+    def _refined(
+        self, interval: int, low: Prices, high: Prices, best: FoldingChain
+    ) -> FoldingChain:
         """Return the folding at the lowest prices that do; ``low`` do not, or are ``high``."""
         for _ in range(_REFINEMENTS if self.part and low != high else 0):
             middle = low.halfway(high)
@@ -170,15 +172,15 @@ class Search:
         """
         return self.run(interval, Prices(dsp=Prices.usual(self.part).dsp)).resources
 
-    def run(self, interval: int, prices: Prices) -> Chain:
+    def run(self, interval: int, prices: Prices) -> FoldingChain:
         """Return the cheapest folding at these prices, by dynamic programming over the nodes.
 
         States are the lanes of the open edges.
         """
-        states: dict[Lanes, Chain] = {(): Chain(0.0, Resources())}
+        states: dict[Lanes, FoldingChain] = {(): FoldingChain(0.0, Resources())}
         for node in self.graph.nodes:
             options = self._best_options(node.name, interval, prices)
-            entries: dict[tuple[Lanes, int], Chain] = {}
+            entries: dict[tuple[Lanes, int], FoldingChain] = {}
             for state, chain in states.items():
                 rest = tuple(e for e in state if e[0] not in self._closes[node.name])
                 lanes = dict(state)
@@ -192,12 +194,12 @@ class Search:
         self,
         node: Operator,
         options: Options,
-        entries: dict[tuple[Lanes, int], Chain],
+        entries: dict[tuple[Lanes, int], FoldingChain],
         prices: Prices,
-    ) -> dict[Lanes, Chain]:
+    ) -> dict[Lanes, FoldingChain]:
         """Return the states after a node, for the edges that are then open."""
         open_edges = [e for e in node.outputs if e in self._read]
-        states: dict[Lanes, Chain] = {}
+        states: dict[Lanes, FoldingChain] = {}
         for (rest, lanes_in), chain in entries.items():
             for option, own in options[lanes_in]:
                 r = own + _fifos(node, option.lanes_out)
@@ -205,7 +207,9 @@ class Search:
                 state = (*rest, *((e, option.lanes_out) for e in open_edges))
                 known = states.get(state)
                 if known is None or price < known.price:
-                    states[state] = Chain(price, chain.resources + r, chain, node.name, option)
+                    states[state] = FoldingChain(
+                        price, chain.resources + r, chain, node.name, option
+                    )
         if len(states) > STATES:
             kept = sorted(states.items(), key=lambda item: item[1].price)[:STATES]
             states = dict(kept)
@@ -238,15 +242,15 @@ class Search:
 
 
 def _keep(
-    entries: dict[tuple[Lanes, int], Chain],
+    entries: dict[tuple[Lanes, int], FoldingChain],
     key: tuple[Lanes, int],
-    chain: Chain,
+    chain: FoldingChain,
     price: float,
     r: Resources,
 ) -> None:
     known = entries.get(key)
     if known is None or price < known.price:
-        entries[key] = Chain(price, chain.resources + r, chain)
+        entries[key] = FoldingChain(price, chain.resources + r, chain)
 
 
 def _fifos(node: Operator, lanes: int) -> Resources:

@@ -14,7 +14,7 @@ from ..ops.units import Select, Unit
 from ..parts.devices import Part
 from ..resources.estimate import Resources, held_out_errors
 from .options import Choices, Option
-from .search import Chain, Search, all_choices
+from .search import FoldingChain, FoldingSearch, all_choices
 
 CHOSEN = ("pe", "simd", "style", "memory", "multiply")
 """Choices of `Impl` that the search makes."""
@@ -98,7 +98,7 @@ def solve(
         raise SpecError("a rate or a part must be given for a folding to be solved for")
     if fps is not None and not fps > 0:
         raise SpecError(f"the rate must be above 0 frames a second, not {fps}")
-    search = Search(graph, part, choices or all_choices(graph, part, folding or {}))
+    search = FoldingSearch(graph, part, choices or all_choices(graph, part, folding or {}))
     clock = Fraction(clock_hz)
     if interval is None and fps is not None:
         interval = int(clock / Fraction(fps))
@@ -114,7 +114,7 @@ def solve(
     return _solution(search, chain)
 
 
-def _not_much_slower(search: Search, interval: int, clock: Fraction) -> Chain:
+def _not_much_slower(search: FoldingSearch, interval: int, clock: Fraction) -> FoldingChain:
     """Return the cheapest folding of the first of ``interval * 2**k`` cycles that fits."""
     slowest = search.intervals()[-1]
     while True:
@@ -126,7 +126,7 @@ def _not_much_slower(search: Search, interval: int, clock: Fraction) -> Chain:
         interval *= 2
 
 
-def _require_reachable(search: Search, interval: int, clock: Fraction) -> None:
+def _require_reachable(search: FoldingSearch, interval: int, clock: Fraction) -> None:
     """Raise unless each node can take a frame in so many cycles."""
     shortest = search.shortest
     if shortest <= interval:
@@ -143,10 +143,10 @@ def _require_reachable(search: Search, interval: int, clock: Fraction) -> None:
     )
 
 
-def _solution(search: Search, chain: Chain) -> Solution:
+def _solution(search: FoldingSearch, chain: FoldingChain) -> Solution:
     """Read back, with who limits and what is next."""
     chosen: dict[str, Option] = {}
-    at: Chain | None = chain
+    at: FoldingChain | None = chain
     while at is not None:
         if at.option is not None:
             chosen[at.name] = at.option
@@ -166,7 +166,7 @@ def _solution(search: Search, chain: Chain) -> Solution:
 
 
 def _multiplied_zeros(
-    search: Search, chosen: Mapping[str, Option], interval: int
+    search: FoldingSearch, chosen: Mapping[str, Option], interval: int
 ) -> dict[str, int]:
     """Return the entries of `Solution.zeros`."""
     added: dict[str, int] = {}
@@ -194,7 +194,7 @@ def _unit(node: MatVec, option: Option) -> Unit:
     return node.unit_of(option.impl.style, option.impl.multiply)
 
 
-def _fastest(search: Search, clock: Fraction) -> Chain:
+def _fastest(search: FoldingSearch, clock: Fraction) -> FoldingChain:
     """Bisection: what fits at an interval fits at a longer one."""
     intervals = search.intervals()
     chain = search.cheapest(intervals[-1])
@@ -211,7 +211,7 @@ def _fastest(search: Search, clock: Fraction) -> Chain:
     return chain
 
 
-def _too_large(search: Search, interval: int, clock: Fraction) -> FitError:
+def _too_large(search: FoldingSearch, interval: int, clock: Fraction) -> FitError:
     """How far off the part is at an interval, and what it holds."""
     part = search.part
     if part is None:
@@ -232,8 +232,8 @@ def _too_large(search: Search, interval: int, clock: Fraction) -> FitError:
     )
 
 
-def _reached(chain: Chain) -> int:
-    at: Chain | None = chain
+def _reached(chain: FoldingChain) -> int:
+    at: FoldingChain | None = chain
     cycles = 1
     while at is not None:
         cycles = max(cycles, 0 if at.option is None else at.option.cycles)

@@ -4,10 +4,10 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 
 from ..errors import SpecError
-from .executor import SERIAL, Executor, Job, Serial, Team
+from .executor import SERIAL, Executor, InProcess, Job, Team
 from .place import Place, marked
 
-__all__ = ["SERIAL", "Executor", "Job", "Place", "Serial", "Team", "marked", "open_executor"]
+__all__ = ["SERIAL", "Executor", "InProcess", "Job", "Place", "Team", "marked", "open_executor"]
 
 
 @contextmanager

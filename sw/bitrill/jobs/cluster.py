@@ -47,13 +47,13 @@ class Cluster(Executor):
             warnings.filterwarnings("ignore", message="Sending large graph")
             common = self.client.submit(_same, shared, pure=False)
         try:
-            yield _Team(self.client, self.address, job, common)
+            yield _ClusterTeam(self.client, self.address, job, common)
         finally:
             with suppress(Exception):  # the scheduler may be gone
                 self.client.cancel([common], force=True)
 
 
-class _Team:
+class _ClusterTeam:
     """Tasks on a cluster; ``common``: the task whose result all of them share."""
 
     def __init__(self, client: Any, address: str, job: Any, common: Any):

@@ -64,7 +64,7 @@ class _Here(Generic[S, T, R]):
             yield k, self.job(self.shared, item, progress)
 
 
-class Serial(Executor):
+class InProcess(Executor):
     """Does the items in this process, in their order."""
 
     @property
@@ -76,4 +76,4 @@ class Serial(Executor):
         yield _Here(job, shared)
 
 
-SERIAL = Serial()
+SERIAL = InProcess()

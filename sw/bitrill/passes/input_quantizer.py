@@ -11,7 +11,7 @@ import numpy as np
 from ..errors import StageError
 from ..ir import Function, InputQuantizer
 from .curved import LARGEST
-from .level_counters import Counter, each_channel, naming
+from .level_counters import ChannelCounter, each_channel, naming
 from .real_thresholds import smallest
 
 
@@ -44,7 +44,7 @@ def input_quantizer(function: Function) -> InputQuantizer:
     return InputQuantizer(levels, inverted, function.quantizer.type)
 
 
-def _levels(counter: Counter) -> tuple[np.ndarray, bool]:
+def _levels(counter: ChannelCounter) -> tuple[np.ndarray, bool]:
     if counter.constant:
         return counter.places, False
     keys = [_smallest(counter, n + 1, guess) for n, guess in enumerate(counter.places)]
@@ -54,7 +54,7 @@ def _levels(counter: Counter) -> tuple[np.ndarray, bool]:
     return levels, counter.inverted
 
 
-def _smallest(counter: Counter, n: int, guess: float) -> int:
+def _smallest(counter: ChannelCounter, n: int, guess: float) -> int:
     """Return the key of the smallest float64 at which ``counter`` counts n or more."""
     start = 0 if np.isnan(guess) else key_of(np.clip(guess, float_of(-LARGEST), float_of(LARGEST)))
     return smallest(

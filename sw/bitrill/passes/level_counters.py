@@ -22,7 +22,7 @@ MAX_CURVED = 1 << 18
 """The same of a curved function, whose every decision takes some 50 microseconds."""
 
 
-class Counter(Protocol):
+class ChannelCounter(Protocol):
     """Counts ``n(x)``: the number of a quantizer's N levels that one channel reaches at ``x``.
 
     If the function falls (``inverted``), n counts from the other end, so that it always rises.
@@ -53,7 +53,7 @@ def naming(name: str) -> Iterator[None]:
 
 
 def each_channel(
-    function: Function, count: Callable[[Counter], tuple[np.ndarray, bool]]
+    function: Function, count: Callable[[ChannelCounter], tuple[np.ndarray, bool]]
 ) -> list[tuple[np.ndarray, bool]]:
     """Return ``count`` of the levels of each channel; channels that are alike are counted once."""
     channels = range(function.n_channels)
@@ -67,7 +67,7 @@ def each_channel(
     return [counted[line] for line in lines]
 
 
-def line_counter(function: Function, channel: int) -> Counter:
+def line_counter(function: Function, channel: int) -> ChannelCounter:
     """Return the counter of one channel of straight lines end to end."""
     return LevelCounter(line_of(function, channel), function.quantizer)
 

@@ -14,7 +14,7 @@ from ..ir import Function, IntType
 from ..ir.activation import BLOCK
 from ..real import Affine, Clip, Leaky
 from ..steps import Step
-from .level_counters import Counter, each_channel, line_counter
+from .level_counters import ChannelCounter, each_channel, line_counter
 from .real_thresholds import smallest
 
 
@@ -41,7 +41,7 @@ def level_places(function: Function, x: IntType) -> tuple[np.ndarray, np.ndarray
     return places, inverted
 
 
-def _places_of(counter: Counter, x: IntType) -> tuple[np.ndarray, bool]:
+def _places_of(counter: ChannelCounter, x: IntType) -> tuple[np.ndarray, bool]:
     """Return the places of one channel by exact decisions, and whether it falls."""
     guesses = _integers(counter.places, x)
     if counter.constant:
@@ -50,7 +50,7 @@ def _places_of(counter: Counter, x: IntType) -> tuple[np.ndarray, bool]:
     return np.array(places, np.int64), counter.inverted
 
 
-def _smallest(counter: Counter, n: int, x: IntType, guess: int) -> int:
+def _smallest(counter: ChannelCounter, n: int, x: IntType, guess: int) -> int:
     return smallest(lambda t: counter.at_integer(t) > n, lo=x.lo, hi=x.hi + 1, guess=guess)
 
 

@@ -23,7 +23,7 @@ from .time_drawing import TimeRow, time_row
 
 
 @dataclass(frozen=True)
-class Board:
+class BoardFigures:
     """What a network reaches on a board; ``fits`` is None where only routing can tell.
 
     ``core``, ``system``: frames per second on chip, and with the links, of which ``limit`` is the
@@ -83,7 +83,7 @@ class ThresholdChart:
 
 
 @dataclass(frozen=True)
-class Fifo:
+class FifoRow:
     """The FIFO of an edge: bits of a beat, slots, and bits that it holds."""
 
     edge: str
@@ -105,7 +105,7 @@ class BuildPage:
     clock_mhz: float
     digest: str
     version: str
-    boards: tuple[Board, ...]
+    boards: tuple[BoardFigures, ...]
     answers: Answers | None
     switching: Mapping[str, float] | None = None
     """Measured changes of a signal in a cycle, by node."""
@@ -158,11 +158,11 @@ class BuildPage:
         return draw(self.graph)
 
     @property
-    def fifos(self) -> tuple[Fifo, ...]:
+    def fifos(self) -> tuple[FifoRow, ...]:
         """FIFOs of all edges in the order of the graph."""
         g = self.graph
         return tuple(
-            Fifo(e, f"{g.lanes[e]} {TIMES} {t.type.bits}", g.lanes[e] * t.type.bits, g.depths[e])
+            FifoRow(e, f"{g.lanes[e]} {TIMES} {t.type.bits}", g.lanes[e] * t.type.bits, g.depths[e])
             for e, t in g.edges.items()
         )
 

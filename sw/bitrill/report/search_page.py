@@ -38,7 +38,7 @@ FIGURES = {
 
 
 @dataclass(frozen=True)
-class Trial(history.Trial):
+class ShownTrial(history.Trial):
     """A trial as the page shows it."""
 
     @property
@@ -51,7 +51,7 @@ class Trial(history.Trial):
 class Dot:
     """A trial as a point of a plane."""
 
-    trial: Trial
+    trial: ShownTrial
     x: float
     y: float
     title: str
@@ -70,7 +70,7 @@ class Plane:
 class Line:
     """A trial as a line over parallel axes."""
 
-    trial: Trial
+    trial: ShownTrial
     path: str
     title: str
 
@@ -86,7 +86,7 @@ class SearchPage:
     failed: int
     pruned: int
     reasons: Mapping[str, int]
-    trials: tuple[Trial, ...]
+    trials: tuple[ShownTrial, ...]
     whole: bool
     version: str
 
@@ -109,12 +109,12 @@ class SearchPage:
         )
 
     @cached_property
-    def front(self) -> tuple[Trial, ...]:
+    def front(self) -> tuple[ShownTrial, ...]:
         """Trials that no other one beats."""
         return tuple(t for t in self.trials if t.front)
 
     @cached_property
-    def measured(self) -> tuple[Trial, ...]:
+    def measured(self) -> tuple[ShownTrial, ...]:
         """Trials that have every objective."""
         return tuple(t for t in self.trials if all(o in t.figures for o in self.objectives))
 
@@ -203,7 +203,7 @@ def form(name: str, value: float) -> str:
     return brief(value) if value >= 100_000 else count(value)
 
 
-def title(trial: Trial) -> str:
+def title(trial: ShownTrial) -> str:
     """Return a trial in a line."""
     figures = (f"{FIGURES[k]} {form(k, v)}" for k, v in trial.figures.items() if k in FIGURES)
     keys = (f"{k} = {v}" for k, v in trial.params.items())

@@ -71,7 +71,7 @@ class Block:
 
 
 @dataclass(frozen=True)
-class Window:
+class NodeWindow:
     """The place of a node in the map."""
 
     node: str
@@ -96,7 +96,7 @@ def window_size(blocks: tuple[Block, ...]) -> int:
     return _power(sum(b.size for b in blocks))
 
 
-def register_map(graph: Graph) -> tuple[Window, ...]:
+def register_map(graph: Graph) -> tuple[NodeWindow, ...]:
     """Return the windows of a FOLDED graph, in the order of its writable nodes."""
     at, windows = SYSTEM_BYTES, []
     for op in graph.nodes:
@@ -105,18 +105,18 @@ def register_map(graph: Graph) -> tuple[Window, ...]:
         blocks = blocks_of(op)
         size = window_size(blocks)
         at = -(-at // size) * size
-        windows.append(Window(op.name, op.kind, at, size, blocks))
+        windows.append(NodeWindow(op.name, op.kind, at, size, blocks))
         at += size
     return tuple(windows)
 
 
-def address_bits(windows: tuple[Window, ...]) -> int:
+def address_bits(windows: tuple[NodeWindow, ...]) -> int:
     """Return the bits of a register's address, in bytes."""
     last = max((w.offset + w.size for w in windows), default=SYSTEM_BYTES)
     return (last - 1).bit_length()
 
 
-def writes(op: Operator, window: Window) -> Iterator[tuple[int, int]]:
+def writes(op: Operator, window: NodeWindow) -> Iterator[tuple[int, int]]:
     """Yield ``(address, data)`` of every register of a writable node."""
     tables = op.tables()
     for b in window.blocks:

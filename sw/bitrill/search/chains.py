@@ -12,11 +12,11 @@ from pathlib import Path
 from typing import Any
 
 from ..compress import training
-from ..compress.chain import Chain, Row
+from ..compress.chain import Chain, StepFigures
 from ..compress.checkpoints import Checkpoints, PartKeeper
 from ..compress.quantizers.quantized_layers import is_quantized
 from ..compress.recipe import Recipe
-from ..compress.sources import Data
+from ..compress.sources import DataSplits
 from ..compress.state import State
 from ..errors import SpecError, StorageError, UnsupportedError
 
@@ -77,7 +77,7 @@ class SharedCheckpoints:
 class SharedChain(Chain):
     """A trial's run of its recipe, on data that is already there; hardware is asked at the end."""
 
-    given: Data | None = None
+    given: DataSplits | None = None
     root: Path = field(default_factory=Path)
     source: str = ""
 
@@ -87,7 +87,7 @@ class SharedChain(Chain):
         loaded = self.given
         self.data = self.recipe.data.load(self.recipe.folder) if loaded is None else loaded
 
-    def run(self) -> list[Row]:
+    def run(self) -> list[StepFigures]:
         """Take the steps that no trial has taken yet; write the last network to `model`."""
         with training.seeded(self.recipe.training.seed):
             state = self._start()
@@ -98,7 +98,7 @@ class SharedChain(Chain):
                         self._take(state, k)
                         continue
                 self._restore(state, k, saved)
-                self._add(Row(**saved["row"]))
+                self._add(StepFigures(**saved["row"]))
             self._write(state)
         return self.rows
 

@@ -15,7 +15,7 @@ Value: TypeAlias = str | int | float | bool
 
 
 @dataclass(frozen=True)
-class Choices:
+class Categories:
     """Some values, one as good as the other."""
 
     values: tuple[Value, ...]
@@ -68,7 +68,7 @@ class Range:
         return self.low + self.step * math.floor((self.high - self.low) / self.step + 1e-9)
 
 
-Domain: TypeAlias = Choices | Range
+Domain: TypeAlias = Categories | Range
 """Values of a key."""
 
 
@@ -85,4 +85,4 @@ def domain(given: object, where: str) -> Domain:
         raise SpecError(f"{where} must be a list of texts, numbers, true or false, not {wrong[0]}")
     if len({(type(value), value) for value in given}) < len(given):
         raise SpecError(f"{where} must name each value once")
-    return Choices(tuple(given))
+    return Categories(tuple(given))

@@ -25,8 +25,8 @@ from .paths import with_values
 from .ranks import costs, kept
 from .samplers import drawn
 from .space import Space
-from .storage import Ended, Trials, answering, open_trials
-from .trial import Item, Outcome, Work, run
+from .storage import EndedTrial, Trials, answering, open_trials
+from .trial import Item, Outcome, SearchWork, run
 
 Workers: TypeAlias = Team[Item, Outcome]
 """Workers that do trials."""
@@ -42,7 +42,7 @@ POLL_SECONDS = 1.0
 
 
 @dataclass
-class Search:
+class SearchRun:
     """A search in a folder, by one process; others may work at the same one.
 
     ``told`` is called with the figures of each trial that this process has done.
@@ -68,7 +68,7 @@ class Search:
         model = None if self.space.model is None else read_bytes(self.space.model)
         url = self.space.settings.storage or "sqlite"
         with answering(url), marked(self.out / "trained") as place, trials.alive():
-            work = Work(self.space, self.answers, place, data, model, source)
+            work = SearchWork(self.space, self.answers, place, data, model, source)
             self.times = [time.monotonic()]
             with self.executor.team(run, work) as team:
                 while self._step(team, trials):
@@ -139,7 +139,7 @@ class Search:
             misses = constraints.misses(outcome.figures)
             points = [float(outcome.figures[name]) for name in objectives]
             write_trial(self.space, values, outcome, self.out)
-        kept = Ended(outcome.figures, outcome.reason, outcome.seconds, misses, points)
+        kept = EndedTrial(outcome.figures, outcome.reason, outcome.seconds, misses, points)
         trials.end(outcome.number, state, kept)
         self.told({"trial": outcome.number, **outcome.figures})
         self.times.append(time.monotonic())
@@ -155,7 +155,7 @@ class Search:
         return now
 
 
-def prepared(space: Space) -> tuple[sources.Data | None, str, list[str]]:
+def prepared(space: Space) -> tuple[sources.DataSplits | None, str, list[str]]:
     """Load the recipe's data and make its network once.
 
     Returns the data, the text of its function's file, and the names of its layers with weights.

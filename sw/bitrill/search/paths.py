@@ -12,7 +12,7 @@ from collections.abc import Mapping
 from dataclasses import fields
 from typing import Any, TypeAlias
 
-from ..compress.quantizers.quantizer_table import Row
+from ..compress.quantizers.quantizer_table import PatternSettings
 from ..compress.sources import ModelSource
 from ..compress.state import STEPS
 from ..compress.training import Training
@@ -24,7 +24,7 @@ Tables: TypeAlias = dict[str, Any]
 
 TABLES = ("step", "model", "hardware", "training")
 
-ROWS = tuple(f.name for f in fields(Row))
+ROWS = tuple(f.name for f in fields(PatternSettings))
 
 
 def with_values(tables: Mapping[str, Any], values: Mapping[str, Value]) -> Tables:

@@ -8,7 +8,7 @@ from typing import Literal
 
 from ..compress.keys import number
 from ..errors import SpecError
-from .domains import Choices, Domain, Value
+from .domains import Categories, Domain, Value
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -39,7 +39,7 @@ class Preset:
         found: dict[str, Domain] = {}
         for layer in layers:
             weights, acts = self.keys(layer)
-            found |= {weights: Choices(self.weights), acts: Choices(self.acts)}
+            found |= {weights: Categories(self.weights), acts: Categories(self.acts)}
         return found
 
     def start(self, layers: Iterable[str]) -> tuple[dict[str, Value], ...]:

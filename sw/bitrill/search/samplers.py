@@ -16,7 +16,7 @@ from optuna.samplers import BaseSampler, NSGAIIISampler, NSGAIISampler, RandomSa
 from optuna.study import Study
 from optuna.trial import FrozenTrial, Trial, TrialState
 
-from .domains import Choices, Domain, Value
+from .domains import Categories, Domain, Value
 
 
 def inner(name: str, seed: int, group: int, first: int) -> BaseSampler:
@@ -92,7 +92,7 @@ def drawn(trial: Trial, domains: Mapping[str, Domain]) -> dict[str, Value]:
 
 
 def _drawn(trial: Trial, key: str, each: Domain) -> Value:
-    if isinstance(each, Choices):
+    if isinstance(each, Categories):
         return trial.suggest_categorical(key, each.values)  # pyright: ignore[reportReturnType]
     if each.whole:
         step = 1 if each.step is None else int(each.step)

@@ -13,7 +13,7 @@ from ..compress.keys import number, read, reasons
 from ..compress.recipe import Hardware, Recipe
 from ..errors import SpecError, meant
 from ..storage import read_bytes
-from .domains import Choices, Domain, Value, domain
+from .domains import Categories, Domain, Value, domain
 from .figures import OBJECTIVES, Constraints
 from .paths import Tables, with_values
 from .presets import Preset
@@ -113,7 +113,7 @@ class Space:
             "tables": self.tables,
             "settings": settings,
             "space": {
-                key: list(d.values) if isinstance(d, Choices) else asdict(d)
+                key: list(d.values) if isinstance(d, Categories) else asdict(d)
                 for key, d in self.domains.items()
             },
             "constraints": asdict(self.constraints),
@@ -299,9 +299,9 @@ def _wrong_start(start: object, domains: Mapping[str, Domain]) -> list[str]:
             where = f"start {k}: {key!r}"
             if known is None:
                 faults.append(f"{where} must be a key of [space]{meant(key, list(domains))}")
-            elif isinstance(known, Choices) and value not in known.values:
+            elif isinstance(known, Categories) and value not in known.values:
                 faults.append(f"{where} must be one of {', '.join(map(str, known.values))}")
-            elif not isinstance(known, Choices) and not (
+            elif not isinstance(known, Categories) and not (
                 isinstance(value, int | float) and known.low <= value <= known.high
             ):
                 faults.append(f"{where} must be from {known.low:g} to {known.high:g}")

@@ -82,7 +82,7 @@ def _is_gone(owner: str) -> bool | None:
 
 
 @dataclass(frozen=True)
-class Ended:
+class EndedTrial:
     """What is kept of a trial that has ended; ``values``: of its objectives, if it has them all."""
 
     figures: Mapping[str, Any]
@@ -92,10 +92,10 @@ class Ended:
     values: Sequence[float] | None
 
 
-def ended(trial: FrozenTrial) -> Ended | None:
+def ended(trial: FrozenTrial) -> EndedTrial | None:
     """Return what is kept of a trial, None if it has not ended."""
     kept = trial.user_attrs.get(ENDED_KEY)
-    return None if kept is None or trial.state not in ENDED else Ended(**kept)
+    return None if kept is None or trial.state not in ENDED else EndedTrial(**kept)
 
 
 @dataclass
@@ -179,7 +179,7 @@ class Trials:
             return False
         return now - since > GONE_SECONDS
 
-    def end(self, number: int, state: TrialState, ended: Ended) -> None:
+    def end(self, number: int, state: TrialState, ended: EndedTrial) -> None:
         """Write what became of a trial; one that another process has ended stays as it is."""
         trial, storage = self.all()[number], self.study._storage
         if trial.state in ENDED:

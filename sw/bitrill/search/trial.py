@@ -13,7 +13,7 @@ from typing import Any, Literal
 import torch
 
 from ..compress.recipe import Recipe
-from ..compress.sources import Data
+from ..compress.sources import DataSplits
 from ..errors import BitrillError, FitError
 from ..jobs import Place
 from ..progress import Progress
@@ -33,7 +33,7 @@ _CALIBRATING = ("rounding", "gptq", "gpfq", "bias_correction")
 
 
 @dataclass(frozen=True)
-class Work:
+class SearchWork:
     """What all trials of a search share; it travels to each worker once.
 
     ``data``: the recipe's, loaded; None with a model. ``model``: the model file's bytes, if that is
@@ -44,7 +44,7 @@ class Work:
     space: Space
     answers: Answers
     place: Place
-    data: Data | None = None
+    data: DataSplits | None = None
     model: bytes | None = None
     source: str = ""
 
@@ -78,7 +78,7 @@ class Outcome:
     seconds: float = 0.0
 
 
-def run(work: Work, item: Item, progress: Progress) -> Outcome:
+def run(work: SearchWork, item: Item, progress: Progress) -> Outcome:
     """Do a trial. What goes wrong in it is its outcome: the search goes on."""
     start = time.process_time()
 
@@ -100,7 +100,7 @@ def run(work: Work, item: Item, progress: Progress) -> Outcome:
 
 @dataclass
 class _Trial:
-    work: Work
+    work: SearchWork
     item: Item
     report: Progress
     folder: Path
@@ -198,9 +198,9 @@ def _with_epochs(recipe: Recipe, of: Any, *, quick: bool = False) -> Recipe:
     return dataclasses.replace(recipe, steps=steps)
 
 
-def first_images(data: Data) -> Data:
+def first_images(data: DataSplits) -> DataSplits:
     """Return the first images of each split alone, and one of the last class among them."""
-    parts = {f.name: getattr(data, f.name)[:LOOK_IMAGES] for f in dataclasses.fields(Data)}
+    parts = {f.name: getattr(data, f.name)[:LOOK_IMAGES] for f in dataclasses.fields(DataSplits)}
     last = int(data.y_train.argmax())
     for name in ("x_train", "y_train"):
         every = getattr(data, name)

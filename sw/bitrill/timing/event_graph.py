@@ -53,7 +53,7 @@ class SlowestOperator:
 
 
 @dataclass(frozen=True, eq=False)
-class Part:
+class OperatorEvents:
     """An operator, and the numbers of its streams and rules."""
 
     node: Operator
@@ -78,7 +78,7 @@ class NetworkEvents(ABC, Generic[S]):
         self.fifos: list[EdgeFifo] = []
         self.streams: dict[tuple[str, Stream], int] = {}
         self._depths = depths
-        self._operators: dict[str, Part] = {}
+        self._operators: dict[str, OperatorEvents] = {}
         image, result = graph.source.tensor, graph.edges[graph.output]
         self.source = system.stream(graph.reader(INPUT).beats_in, rows_of(image))
         self._written = {INPUT: self.source}
@@ -88,7 +88,7 @@ class NetworkEvents(ABC, Generic[S]):
         self._join(graph.output, self.sink)
 
     @property
-    def operators(self) -> Mapping[str, Part]:
+    def operators(self) -> Mapping[str, OperatorEvents]:
         """The streams and rules of each operator, by the name of its node."""
         return self._operators
 
@@ -106,7 +106,7 @@ class NetworkEvents(ABC, Generic[S]):
         return slowest
 
     @abstractmethod
-    def _least(self, part: Part, at_least: Fraction) -> LeastInterval:
+    def _least(self, part: OperatorEvents, at_least: Fraction) -> LeastInterval:
         """Return the interval of an operator alone, ``at_least`` where it is none longer."""
 
     def set_depth(self, fifo: EdgeFifo, depth: int) -> None:
@@ -117,7 +117,7 @@ class NetworkEvents(ABC, Generic[S]):
         system, streams, rules = self.system, len(self.system.sizes), self.system.n_rules
         numbers = self._add_operator(node)
         streams, rules = range(streams, len(system.sizes)), range(rules, system.n_rules)
-        self._operators[node.name] = Part(node, streams, rules)
+        self._operators[node.name] = OperatorEvents(node, streams, rules)
         self.streams |= {(node.name, stream): number for stream, number in numbers.items()}
         for k, edge in enumerate(node.inputs):
             self._join(edge, numbers[port("in", k)])
@@ -163,7 +163,7 @@ class EventGraph(NetworkEvents[System]):
         start = start or [self.system.steps(s, unit) for s in range(len(self.system.sizes))]
         return Relaxation(self.system, start, unit=unit, period=period, **more)
 
-    def _least(self, part: Part, at_least: Fraction) -> LeastInterval:
+    def _least(self, part: OperatorEvents, at_least: Fraction) -> LeastInterval:
         """Return the interval of an operator alone, ``at_least`` where it is none longer."""
         alone = self.system.part(part.node.name, part.streams, part.rules)
         return least_interval(alone, at_least)

@@ -21,7 +21,7 @@ import numpy as np
 
 from .maxplus import PiecewiseRule, System
 from .relaxation import Relaxation
-from .strided import Piece
+from .strided import StridedEvents
 
 _SWEEPS, _LOOK = 4, 2
 """Sweeps before links are kept, and between two searches for a cycle of them."""
@@ -56,7 +56,9 @@ class SuspectLinks:
         self._before = np.zeros(total, np.int32)
         self._numbers = np.arange(max(system.sizes), dtype=np.int32)
 
-    def ruled(self, number: int, rule: PiecewiseRule, piece: Piece, later: np.ndarray) -> None:
+    def ruled(
+        self, number: int, rule: PiecewiseRule, piece: StridedEvents, later: np.ndarray
+    ) -> None:
         """Note that a rule raised the events of one of its pieces, where ``later``."""
         n = piece.last - piece.first
         last = np.empty(n, np.int32)

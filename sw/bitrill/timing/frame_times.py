@@ -9,7 +9,7 @@ from enum import IntEnum
 import numpy as np
 
 from ..ir import Graph
-from .event_graph import EventGraph, Part
+from .event_graph import EventGraph, OperatorEvents
 from .maxplus import System
 from .relaxation import NEVER, SWEEPS, Relaxation
 from .row_graph import is_large
@@ -77,7 +77,7 @@ def alone(network: EventGraph) -> list[np.ndarray]:
 
 
 def _operator(
-    network: EventGraph, part: Part, times: list[np.ndarray], start: int
+    network: EventGraph, part: OperatorEvents, times: list[np.ndarray], start: int
 ) -> OperatorTimes:
     own = {s: times[s] for s in part.streams}
     busiest = max(own, key=lambda s: len(own[s]))
@@ -87,7 +87,9 @@ def _operator(
     return OperatorTimes(first - start, last - start, times[busiest] - start, waits)
 
 
-def _waits(network: EventGraph, part: Part, times: list[np.ndarray], stream: int) -> np.ndarray:
+def _waits(
+    network: EventGraph, part: OperatorEvents, times: list[np.ndarray], stream: int
+) -> np.ndarray:
     """Return the reason for the gap before each event of a stream."""
     empty = {rule for f in network.fifos for rule in network.system.into[f.q] if rule != f.rule}
     full = {f.rule for f in network.fifos}

@@ -11,7 +11,7 @@ from typing import NamedTuple, Protocol
 
 import numpy as np
 
-from .strided import Piece, pieces
+from .strided import StridedEvents, pieces
 
 
 class Event(NamedTuple):
@@ -27,7 +27,7 @@ class PiecewiseRule:
 
     dst: int
     src: int
-    pieces: tuple[Piece, ...]
+    pieces: tuple[StridedEvents, ...]
     delay: int
 
 

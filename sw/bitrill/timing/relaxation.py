@@ -12,7 +12,7 @@ from typing import Protocol, TypeAlias
 import numpy as np
 
 from .maxplus import PiecewiseRule, System
-from .strided import Piece
+from .strided import StridedEvents
 
 NEVER = -(1 << 40)
 """Time of an event that waits for nothing: long before all others."""
@@ -30,7 +30,9 @@ Span: TypeAlias = tuple[int, int]
 class Observer(Protocol):
     """Is called for each raise of events, with the reason: see `bitrill.timing.feasibility`."""
 
-    def ruled(self, number: int, rule: PiecewiseRule, piece: Piece, later: np.ndarray) -> None:
+    def ruled(
+        self, number: int, rule: PiecewiseRule, piece: StridedEvents, later: np.ndarray
+    ) -> None:
         """Note that a rule raised the events of one of its pieces, where ``later``."""
 
     def spaced(self, s: int, start: int, later: np.ndarray) -> None:

@@ -7,7 +7,7 @@ from typing import Any, cast
 
 from ..errors import StageError
 from ..ir import Graph, Operator, Stream
-from .event_graph import EdgeFifo, NetworkEvents, Part, add_operator
+from .event_graph import EdgeFifo, NetworkEvents, OperatorEvents, add_operator
 from .intervals import LeastInterval, least_interval
 from .maxplus import Event, System
 from .relaxation import NEVER, SWEEPS
@@ -82,7 +82,7 @@ class RowEventGraph(NetworkEvents[RowSystem]):
         first, last = max(min(sides) - each, 0), min(max(sides) + each, len(parts) - 1)
         return range(parts[first].streams.start, parts[last].streams.stop)
 
-    def _least(self, part: Part, at_least: Fraction) -> LeastInterval:
+    def _least(self, part: OperatorEvents, at_least: Fraction) -> LeastInterval:
         if part.node.interval <= at_least:  # if that is wrong, no times keep the rules
             return LeastInterval(at_least, Event(0, 0), [])
         dense = System(part.node.name)

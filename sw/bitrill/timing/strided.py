@@ -21,7 +21,7 @@ _LOOPS = 6
 
 
 @dataclass(frozen=True, eq=False)
-class Piece:
+class StridedEvents:
     """Events ``first .. last - 1`` of a rule, whose indices lie ``frames`` frames away.
 
     The place within that frame is ``offset`` plus the loops' digits times their steps (``loops``:
@@ -45,7 +45,7 @@ class Piece:
             return
         np.add(self._view(x), lag, out=out.reshape([n for n, _ in self.loops]))
 
-    def part(self, low: int, high: int) -> "Piece | None":
+    def part(self, low: int, high: int) -> "StridedEvents | None":
         """Return the part with all events whose places lie in ``low .. high``; None if none do."""
         if self.places is not None:
             if not self.ascending:
@@ -55,7 +55,7 @@ class Piece:
             if b <= a:
                 return None
             start, stop = self.first + a, self.first + b
-            return Piece(start, stop, self.frames, places=self.places[a:b], ascending=True)
+            return StridedEvents(start, stop, self.frames, places=self.places[a:b], ascending=True)
         (n, step), *inner = self.loops
         if step <= 0:
             return self
@@ -67,7 +67,9 @@ class Piece:
             return None
         size = (self.last - self.first) // n
         start, stop = self.first + a * size, self.first + b * size
-        return Piece(start, stop, self.frames, self.offset + a * step, ((b - a, step), *inner))
+        return StridedEvents(
+            start, stop, self.frames, self.offset + a * step, ((b - a, step), *inner)
+        )
 
     def indices(self) -> np.ndarray:
         """Return the places as an index array."""
@@ -85,18 +87,18 @@ class Piece:
         return np.ndarray(shape, x.dtype, x, self.offset * size, steps)
 
 
-def pieces(index: np.ndarray, size: int) -> tuple[Piece, ...]:
+def pieces(index: np.ndarray, size: int) -> tuple[StridedEvents, ...]:
     """Cut a rule's index into a stream of ``size`` events a frame into pieces."""
     index = np.asarray(index, np.int64)
     frames, place = np.divmod(index, size)
     cuts = np.flatnonzero(np.diff(frames)) + 1
-    cut: list[Piece] = []
+    cut: list[StridedEvents] = []
     for first, last in zip([0, *cuts.tolist()], [*cuts.tolist(), len(index)], strict=True):
         cut += _cut(place[first:last], first, int(frames[first]))
     return tuple(cut)
 
 
-def _cut(place: np.ndarray, first: int, frames: int) -> list[Piece]:
+def _cut(place: np.ndarray, first: int, frames: int) -> list[StridedEvents]:
     """Cut the places of one frame: one piece, or without odd first and last runs, or listed."""
     n = len(place)
     whole = _loops(place)
@@ -111,13 +113,13 @@ def _cut(place: np.ndarray, first: int, frames: int) -> list[Piece]:
         return [_listed(place, first, frames)]
     if whole and whole[-1][0] < _SHORT < n:
         return [_listed(place, first, frames)]
-    return [Piece(first, first + n, frames, int(place[0]), whole)]
+    return [StridedEvents(first, first + n, frames, int(place[0]), whole)]
 
 
-def _listed(place: np.ndarray, first: int, frames: int) -> Piece:
+def _listed(place: np.ndarray, first: int, frames: int) -> StridedEvents:
     ascending = bool((place[1:] >= place[:-1]).all())
     last, places = first + len(place), place.astype(np.int32)
-    return Piece(first, last, frames, places=places, ascending=ascending)
+    return StridedEvents(first, last, frames, places=places, ascending=ascending)
 
 
 def _run(place: np.ndarray) -> int:

@@ -57,7 +57,7 @@ MOVED_SIDE = 28
 
 
 @dataclass
-class _Run:
+class _LutRun:
     """State of a run: everything that a checkpoint holds."""
 
     options: LutOptions
@@ -66,11 +66,11 @@ class _Run:
     history: list[Epoch] = field(default_factory=list)
 
     @staticmethod
-    def start(options: LutOptions, x: Tensor) -> _Run:
+    def start(options: LutOptions, x: Tensor) -> _LutRun:
         torch.manual_seed(options.seed)
         code = Thermometer.of(x, [(level - 0.5) / 255 for level in LEVELS])
         network = LutNetwork(code, [options.tables], CLASSES, seed=options.seed)
-        return _Run(options, network, torch.optim.Adam(network.parameters(), lr=RATE))
+        return _LutRun(options, network, torch.optim.Adam(network.parameters(), lr=RATE))
 
     @property
     def accuracy(self) -> float | None:
@@ -139,7 +139,7 @@ def run(
     """Train the recipe: the work of `bitrill.train.train`."""
     (x, labels), (x_test, labels_test) = load_splits(options, fetching)
     with quiet_torch():
-        state = _Run.start(options, x)
+        state = _LutRun.start(options, x)
         resumed(state, out, resume)
 
         def epoch(report: Report) -> None:
@@ -155,12 +155,12 @@ def restored(options: LutOptions, out: Path) -> LutNetwork:
     """Return the network of the checkpoint in ``out``, of a run with these options."""
     x, _ = datasets.load(options.dataset, "train")
     with quiet_torch():
-        state = _Run.start(options, torch.from_numpy(x))
+        state = _LutRun.start(options, torch.from_numpy(x))
         restore(state, out / "checkpoint.pt")
     return state.network.eval()
 
 
-def _finish(state: _Run, x_test: Tensor, out: Path | None) -> TrainedNetwork:
+def _finish(state: _LutRun, x_test: Tensor, out: Path | None) -> TrainedNetwork:
     network, tables = state.network.eval(), state.options.tables
     bits, layers = live_parts(network)
     metrics: dict[str, object] = {

@@ -76,7 +76,7 @@ FIRST_WEIGHT, LEAST_WEIGHT, MOST_WEIGHT = 3e-6, 1e-8, 1e-2
 CLASSES = 10
 
 
-class Point(TypedDict):
+class EpochFigures(TypedDict):
     """A network after an epoch: LUTs of matrices and thresholds, accuracy on the held images."""
 
     epoch: int
@@ -86,7 +86,7 @@ class Point(TypedDict):
 
 
 @dataclass
-class _Run:
+class _PreciseRun:
     """State of a run: everything that a checkpoint holds. ``front``: states by epoch."""
 
     options: PrecisionOptions
@@ -95,17 +95,17 @@ class _Run:
     weight: float = FIRST_WEIGHT
     ratio: float = 1.0
     start_luts: float = 0.0
-    history: list[Point] = field(default_factory=list)
+    history: list[EpochFigures] = field(default_factory=list)
     front: dict[int, dict[str, Tensor]] = field(default_factory=dict)
 
     @staticmethod
-    def start(options: PrecisionOptions, inputs: int) -> _Run:
+    def start(options: PrecisionOptions, inputs: int) -> _PreciseRun:
         torch.manual_seed(options.seed)
         network = PreciseNetwork(inputs, HIDDEN, CLASSES, options.input_bits)
         slow = precise_layers.widths(network)
         fast = [p for p in network.parameters() if all(p is not s for s in slow)]
         groups = [{"params": fast, "lr": RATE}, {"params": slow, "lr": WIDTHS_RATE}]
-        run = _Run(options, network, torch.optim.Adam(groups))
+        run = _PreciseRun(options, network, torch.optim.Adam(groups))
         run.start_luts = float(precise_layers.estimated_luts(network).detach())
         return run
 
@@ -126,7 +126,7 @@ class _Run:
         self.adam.load_state_dict(state["adam"])
         for name in ("weight", "ratio", "start_luts"):
             setattr(self, name, float(state[name]))
-        self.history = [Point(**point) for point in state["history"]]
+        self.history = [EpochFigures(**point) for point in state["history"]]
         self.front = {int(n): dict(kept) for n, kept in state["front"].items()}
 
     def epoch(self, x: Tensor, labels: Tensor, report: Report) -> float:
@@ -165,7 +165,7 @@ class _Run:
         part = min(max((done - SETTLED) / (REACHED - SETTLED), 0.0), 1.0)
         return start * (self.options.budget / start) ** part
 
-    def keep(self, point: Point) -> None:
+    def keep(self, point: EpochFigures) -> None:
         """Add a network to the history, and to the front if no other one beats it."""
         self.history.append(point)
         kept = [self.history[n - 1] for n in self.front]
@@ -180,7 +180,7 @@ class _Run:
         self.front[point["epoch"]] = state
 
     @property
-    def points(self) -> list[Point]:
+    def points(self) -> list[EpochFigures]:
         """The networks of the front, those of fewest LUTs first."""
         return sorted((self.history[n - 1] for n in self.front), key=lambda p: p["luts"])
 
@@ -216,7 +216,7 @@ def run(
     mixed = torch.randperm(len(x), generator=torch.Generator().manual_seed(0))
     held, trained = mixed.split([round(HELD * len(x)), len(x) - round(HELD * len(x))])
     with quiet_torch():
-        state = _Run.start(options, x[0].numel())
+        state = _PreciseRun.start(options, x[0].numel())
         resumed(state, out, resume)
 
         def epoch(report: Report) -> None:
@@ -226,13 +226,13 @@ def run(
             state.ratio = luts / max(1.0, estimate)
             right = share_right(state.network, x[held], labels[held])
             number = len(state.history) + 1
-            state.keep(Point(epoch=number, loss=loss, luts=luts, held=right))
+            state.keep(EpochFigures(epoch=number, loss=loss, luts=luts, held=right))
 
         train_epochs(state, epoch, out, progress)
         return _finish(state, test, out)
 
 
-def _finish(state: _Run, test: tuple[Tensor, Tensor], out: Path | None) -> TrainedNetwork:
+def _finish(state: _PreciseRun, test: tuple[Tensor, Tensor], out: Path | None) -> TrainedNetwork:
     """Write the front, and the most accurate network within the budget."""
     options, network, points = state.options, state.network.eval(), state.points
     inside = [p for p in points if p["luts"] <= options.budget]

@@ -48,7 +48,7 @@ class TrainedNetwork:
         return self.metrics["accuracy"]
 
 
-class Run(Protocol):
+class RecipeRun(Protocol):
     """State of a recipe's run."""
 
     @property
@@ -99,7 +99,7 @@ def load_splits(
     return load("train"), load("test")
 
 
-def restore(run: Run, path: Path) -> None:
+def restore(run: RecipeRun, path: Path) -> None:
     """Restore the state from a checkpoint.
 
     Raises `SpecError` for another run's checkpoint, `StorageError` for a damaged one.
@@ -111,7 +111,7 @@ def restore(run: Run, path: Path) -> None:
         torch.set_rng_state(state["rng"])
 
 
-def resumed(run: Run, out: Path | None, resume: bool) -> bool:
+def resumed(run: RecipeRun, out: Path | None, resume: bool) -> bool:
     """Return whether the run goes on from its checkpoint in ``out``; else write its first one."""
     if out is None:
         return False
@@ -125,7 +125,7 @@ def resumed(run: Run, out: Path | None, resume: bool) -> bool:
 
 
 def train_epochs(
-    run: Run, epoch: Callable[[Report], None], out: Path | None, progress: Progress | None
+    run: RecipeRun, epoch: Callable[[Report], None], out: Path | None, progress: Progress | None
 ) -> None:
     """Call ``epoch`` for each epoch that is not done yet, and write a checkpoint after each.
 
@@ -151,14 +151,14 @@ def train_epochs(
             _save(run, out)
 
 
-def _save(run: Run, out: Path) -> None:
+def _save(run: RecipeRun, out: Path) -> None:
     """Write the checkpoint, whole or not at all."""
     about = {"options": run.options.to_json(), "rng": torch.get_rng_state()}
     write_state(out / "checkpoint.pt", about | run.state(), FORMAT)
 
 
 def finish(
-    run: Run,
+    run: RecipeRun,
     network: nn.Module,
     metrics: Mapping[str, object],
     out: Path | None,

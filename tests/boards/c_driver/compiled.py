@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 from bitrill_boards import c_driver
-from bitrill_boards.c_driver.edge import Edge
+from bitrill_boards.c_driver.edge import NetworkEdge
 from support import HANG_SECONDS, need_tool
 
 HERE = Path(__file__).parent
@@ -32,7 +32,7 @@ def program(spec: dict[str, Any], main: str, folder: Path, *flags: str) -> Path:
 
 def c_type(edge: dict[str, Any]) -> np.dtype:
     """The C type of an ``input`` or ``output`` of a ``network.json``, as numpy's."""
-    return np.dtype(Edge.of(edge).type.removesuffix("_t"))
+    return np.dtype(NetworkEdge.of(edge).type.removesuffix("_t"))
 
 
 def applied(path: Path, function: str, x: np.ndarray, dtype: Any) -> np.ndarray:

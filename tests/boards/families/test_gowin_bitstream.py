@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 from bitrill_boards.families import gowin
-from bitrill_boards.project import Made, Project
+from bitrill_boards.project import Project, ToolchainResult
 from bitrill_boards.toolchains import open_tools, place_route
 from boards.toolchains.open_projects import project
 
@@ -24,7 +24,7 @@ UNPACK = "import sys; from apycula.gowin_unpack import main; sys.exit(main())"
 @dataclass(frozen=True)
 class Case:
     project: Project
-    made: Made
+    made: ToolchainResult
 
     @property
     def bitstream(self) -> Path:

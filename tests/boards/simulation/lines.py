@@ -15,7 +15,7 @@ import numpy as np
 from bitrill import flow
 from bitrill_boards.describe import describe
 from bitrill_boards.driver import Driver, Network, PySerial, SerialTransport, messages
-from bitrill_boards.project import Made, Progress, Project
+from bitrill_boards.project import Progress, Project, ToolchainResult
 from bitrill_boards.shell.network_instance import Edges
 from bitrill_boards.simulation.pty import SimulatedPort
 from bitrill_boards.simulation.simulated_serial import Noise, SimulatedLine
@@ -86,7 +86,7 @@ class Tears:
 class Ecp5Tools(FakeToolchain):
     """Fake ECP5 tools: the bitstream is noise, with the right chip's ID."""
 
-    def make(self, project: Project, progress: Progress) -> Made:
+    def make(self, project: Project, progress: Progress) -> ToolchainResult:
         made = super().make(project, progress)
         (project.folder / made.bitstream).write_bytes(bitfiles.ecp5())
         return made

@@ -14,7 +14,7 @@ from pathlib import Path
 
 import pytest
 from bitrill_boards.families.small import Program
-from bitrill_boards.project import Made, Project
+from bitrill_boards.project import Project, ToolchainResult
 from bitrill_boards.toolchains import open_tools, place_route
 from boards.toolchains.open_projects import project
 
@@ -27,7 +27,7 @@ COSTS = re.compile(r"arc: (?!F\d F\d_SLICE|JDI[AB] JPADDI|E1_REFCLK)|word: \S+IN
 @dataclass(frozen=True)
 class Case:
     project: Project
-    made: Made
+    made: ToolchainResult
 
     @property
     def work(self) -> Path:

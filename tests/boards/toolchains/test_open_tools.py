@@ -15,7 +15,7 @@ import pytest
 from bitrill import requirements
 from bitrill.errors import FitError, SpecError, TimingError, ToolError
 from bitrill_boards.board import find
-from bitrill_boards.project import Made, Project
+from bitrill_boards.project import Project, ToolchainResult
 from bitrill_boards.toolchains import fit, open_tools, place_route, tool_steps
 from boards.toolchains.open_projects import FINE, Tools, project, report
 
@@ -37,7 +37,7 @@ def tools(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Tools:
     return Tools(tmp_path / "tools", monkeypatch)
 
 
-def make(given: Project, tools: Tools) -> Made:
+def make(given: Project, tools: Tools) -> ToolchainResult:
     tools.write()
     return open_tools.make(given, lambda *_: None)
 
@@ -269,7 +269,7 @@ def test_a_hanging_tool_is_ended(given: Project, tools: Tools) -> None:
     tools.write()
     work = given.folder / "work"
     work.mkdir()
-    step = tool_steps.Step(
+    step = tool_steps.ToolStep(
         open_tools.family_of(given.board).NEXTPNR, work, ["-x"], (), ("report.json",)
     )
     for patience in (2, 20, 200):  # until it has begun, which takes its time on a busy machine

@@ -17,7 +17,7 @@ from bitrill.errors import FitError, SpecError, TimingError, ToolError
 from bitrill.storage import write_text
 from bitrill_boards import board as boards
 from bitrill_boards.families.zynq import families
-from bitrill_boards.project import Made, Project
+from bitrill_boards.project import Project, ToolchainResult
 from bitrill_boards.toolchains import native, openxc7
 from bitrill_hw.synth import yosys
 from bitrill_sim import netlist
@@ -114,7 +114,7 @@ def calls(tools: Path) -> list[list[str]]:
     return [json.loads(line) for line in (tools / "calls").read_text().splitlines()]
 
 
-def make(project: Project) -> Made:
+def make(project: Project) -> ToolchainResult:
     return openxc7.make(project, lambda what, done, total: None)
 
 

@@ -12,7 +12,7 @@ from ...frontend.reader.functions import LARGEST_BITS
 from . import words
 from .act_grids import ActGrid, DorefaAct, HwgqAct, LogAct, LsqAct, PactAct, quantizer
 from .act_modules import LqAct, QilAct, RootLogAct, UnevenAct
-from .integers import DEFAULT, Ranges, act_quantizer
+from .integers import DEFAULT, RangeRule, act_quantizer
 from .integers import of_acts as integers
 
 MOST_BITS = 8
@@ -38,7 +38,7 @@ def faults(given: int | str) -> list[str]:
     return [f"acts must be 1 to {MOST_BITS} bits, not {given}"]
 
 
-def make(given: int | str, rectified: bool, ranges: Ranges = DEFAULT) -> nn.Module:
+def make(given: int | str, rectified: bool, ranges: RangeRule = DEFAULT) -> nn.Module:
     """Make a quantizer for bits (see `integers.of_acts`) or a word, without faults.
 
     Words are for rectified values: where others are quantized, they have as many bits as integers.

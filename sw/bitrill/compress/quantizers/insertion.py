@@ -20,9 +20,9 @@ from torch.nn import functional
 from ...errors import SpecError
 from .. import tracing
 from . import activations, weights
-from .integers import DEFAULT, Ranges
+from .integers import DEFAULT, RangeRule
 from .quantized_layers import KINDS, plain_layer, quantized_layer
-from .quantizer_table import INPUT, QuantizerTable, Row
+from .quantizer_table import INPUT, PatternSettings, QuantizerTable
 
 RECTIFIERS = (nn.ReLU, functional.relu, torch.relu, "relu")
 
@@ -87,7 +87,9 @@ _PRODUCTS = (operator.mul, operator.imul, torch.mul, torch.matmul, "mul", "matmu
 _JOINS = (torch.cat, torch.concat)
 
 
-def quantized(module: nn.Module, table: QuantizerTable, ranges: Ranges = DEFAULT) -> fx.GraphModule:
+def quantized(
+    module: nn.Module, table: QuantizerTable, ranges: RangeRule = DEFAULT
+) -> fx.GraphModule:
     """Return a module with the quantizers that the table asks for; every layer has its own.
 
     Existing quantizers are replaced. Raises `SpecError` for a pattern that matches no layer, for a
@@ -126,7 +128,7 @@ def without_quantizers(graph: fx.GraphModule) -> fx.GraphModule:
 class _Insertion:
     """Inserts the quantizers of activations into a graph; ``quantizers``: those inserted so far."""
 
-    def __init__(self, graph: fx.GraphModule, table: QuantizerTable, ranges: Ranges):
+    def __init__(self, graph: fx.GraphModule, table: QuantizerTable, ranges: RangeRule):
         self.graph, self.table, self.ranges = graph, table, ranges
         self.quantizers: set[fx.Node] = set()
 
@@ -228,7 +230,7 @@ class _Insertion:
         if bits is not None and self._maker(result) not in self.quantizers:
             self._put_behind(self._maker(result), activations.integers(bits, False, self.ranges))
 
-    def _row(self, node: fx.Node) -> Row:
+    def _row(self, node: fx.Node) -> PatternSettings:
         """Return the table's row of the layer that a node's data comes from, or of the input."""
         while node.op != "placeholder" and not self._is(node, tracing.WEIGHTED):
             operands = _operands(node)

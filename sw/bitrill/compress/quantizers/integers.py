@@ -24,7 +24,7 @@ Calibration: TypeAlias = Literal["minmax", "percentile", "mse", "kl", "hqo"]
 
 
 @dataclass(frozen=True)
-class Ranges:
+class RangeRule:
     """How the range of real values that integers represent is found.
 
     ``calibration``: ``minmax`` uses the largest magnitude; ``percentile`` (activations) a
@@ -53,7 +53,7 @@ class Ranges:
         return {"restrict_scaling_type": kind, "restrict_value_float_to_int_impl": CeilSte}
 
 
-DEFAULT = Ranges()
+DEFAULT = RangeRule()
 
 
 class KlThreshold(nn.Module):
@@ -94,7 +94,7 @@ class KlThreshold(nn.Module):
         return float((p * torch.log(p.clamp(min=1e-30) / q.clamp(min=self.EMPTY / n))).sum())
 
 
-def of_acts(bits: int, rectified: bool, ranges: Ranges = DEFAULT) -> nn.Module:
+def of_acts(bits: int, rectified: bool, ranges: RangeRule = DEFAULT) -> nn.Module:
     """Make a quantizer of activations with ``bits`` bits.
 
     One bit: the sign, -1 or +1. More: integers from 0 on if they are rectified, else signed narrow
@@ -108,7 +108,7 @@ def of_acts(bits: int, rectified: bool, ranges: Ranges = DEFAULT) -> nn.Module:
     return qnn.QuantIdentity(act_quant=kind, bit_width=bits)
 
 
-def act_quantizer(rectified: bool, ranges: Ranges = DEFAULT) -> type:
+def act_quantizer(rectified: bool, ranges: RangeRule = DEFAULT) -> type:
     """Return a class for Brevitas' ``act_quant=``."""
     shifted = ranges.zero_points and not rectified
     how = ranges.calibration
@@ -136,7 +136,7 @@ def act_quantizer(rectified: bool, ranges: Ranges = DEFAULT) -> type:
     return type("IntegerActs", tuple(bases), given | ranges.restriction)
 
 
-def of_weights(bits: int, per_channel: bool, ranges: Ranges = DEFAULT) -> Arguments:
+def of_weights(bits: int, per_channel: bool, ranges: RangeRule = DEFAULT) -> Arguments:
     """Return a layer's arguments for signed narrow integers, or unsigned ones less a zero point."""
     shifted, how = ranges.zero_points, ranges.calibration
     bases: list[type] = []

@@ -13,9 +13,9 @@ from torch import nn
 from ...train.prune import Pruned
 from .. import tracing
 from . import weights
-from .integers import Ranges, of_weights
+from .integers import RangeRule, of_weights
 from .learned import Blend
-from .quantizer_table import Row
+from .quantizer_table import PatternSettings
 
 KINDS = {
     nn.Linear: qnn.QuantLinear,
@@ -30,7 +30,7 @@ _CONVOLUTION = ("in_channels", "out_channels", "kernel_size", "stride", "padding
 _CONVOLUTION += ("groups", "padding_mode")
 
 
-def quantized_layer(layer: nn.Module, row: Row, ranges: Ranges) -> nn.Module:
+def quantized_layer(layer: nn.Module, row: PatternSettings, ranges: RangeRule) -> nn.Module:
     """Return a Brevitas layer with the weights of a plain one, and the row's quantizer."""
     word = row.weights or "int8"
     name, bits = weights.words.split(word.removeprefix(weights.BLEND), weights.WORDS)

@@ -15,7 +15,7 @@ INPUT = "input"
 
 
 @dataclass(frozen=True, kw_only=True)
-class Row:
+class PatternSettings:
     """The settings of a pattern; None: as in an earlier pattern that matches.
 
     ``weights``: a word of `weights.WORDS`, such as ``binary`` or ``int4``. ``acts``: bits of the
@@ -43,15 +43,17 @@ class Row:
         if faults:
             raise SpecError("; ".join(faults), faults=faults)
 
-    def over(self, below: Row) -> Row:
+    def over(self, below: PatternSettings) -> PatternSettings:
         """Return this row with its missing settings taken from ``below``."""
         values = {f.name: getattr(self, f.name) for f in fields(self)}
-        return Row(**{k: getattr(below, k) if v is None else v for k, v in values.items()})
+        return PatternSettings(
+            **{k: getattr(below, k) if v is None else v for k, v in values.items()}
+        )
 
 
-DEFAULT = Row(weights="int8", acts=8, scale="tensor")
+DEFAULT = PatternSettings(weights="int8", acts=8, scale="tensor")
 
-ROW_OF_INPUT = Row(acts=8)
+ROW_OF_INPUT = PatternSettings(acts=8)
 
 
 @dataclass(frozen=True)
@@ -61,9 +63,9 @@ class QuantizerTable:
     ``input`` is a name of its own, which only a pattern without wildcards means.
     """
 
-    rows: Mapping[str, Row]
+    rows: Mapping[str, PatternSettings]
 
-    def of(self, name: str) -> Row:
+    def of(self, name: str) -> PatternSettings:
         """Return the row of a layer, or of `INPUT`."""
         if name == INPUT:
             return self.rows.get(INPUT, ROW_OF_INPUT).over(ROW_OF_INPUT)

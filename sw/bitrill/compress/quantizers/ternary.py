@@ -54,7 +54,7 @@ class TsqQuant(TernaryQuant):
         return (magnitude >= order.values.gather(1, best)) & (magnitude > 0)
 
 
-class TtqQuant(Fitted):
+class FittedTtqQuant(Fitted):
     """TTQ: -n, 0 or +p; 0 where ``|w| <= 0.05 max |w|``; n and p are trained (Zhu et al. 2017).
 
     p gets the sum of the gradients of positive weights, n that of negative ones, negated; a latent
@@ -98,7 +98,7 @@ class TtqQuant(Fitted):
             size.clamp_(min=torch.finfo(torch.float32).tiny)
 
 
-class FgqQuant(Fitted):
+class FittedFgqQuant(Fitted):
     """FGQ: TWN's rule for every group of 16 weights of an output (Mellempudi 2017).
 
     Each group has a scale, ``k / 127`` of the largest one, k whole. Inputs of a convolution are its
@@ -128,5 +128,5 @@ class FgqQuant(Fitted):
 # names as a recipe's option `weights` spells them; c: whether each output has its own scale
 word("ternary", lambda _, c: grid(TernaryQuant, c))
 word("tsq", lambda _, c: grid(TsqQuant, c))
-word("ttq", lambda _, c: grid(TtqQuant, False))
-word("fgq", lambda _, c: grid(FgqQuant, False))
+word("ttq", lambda _, c: grid(FittedTtqQuant, False))
+word("fgq", lambda _, c: grid(FittedFgqQuant, False))

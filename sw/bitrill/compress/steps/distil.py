@@ -14,7 +14,7 @@ from ...errors import SpecError, meant
 from .. import tracing
 from ..distilling import attention_loss, correlation_loss, hint_loss, results, soft_loss, tapped
 from ..keys import number
-from ..state import Choices, State, Step, step
+from ..state import Choices, CompressionStep, State, step
 from ..training import LOSSES, Objective
 
 Pairs = list[tuple[str, str]]
@@ -31,7 +31,7 @@ _MATCHES: dict[str, Callable[[Tensor, Tensor], Tensor]] = {
 
 @step("distil")
 @dataclass(frozen=True, kw_only=True)
-class Distil(Step):
+class Distil(CompressionStep):
     """Trains on ``(1 - weight) loss + weight soft``, where ``soft`` compares with a teacher.
 
     ``how``: ``hinton`` compares outputs at a ``temperature``; ``attention`` and ``correlation``

@@ -16,11 +16,11 @@ from ..factoring import FACTORINGS, by_energy
 from ..keys import number
 from ..quantizers.insertion import quantized
 from ..quantizers.quantized_layers import quantizing_layers
-from ..quantizers.quantizer_table import QuantizerTable, Row, require_matches
-from ..state import Choices, State, Step, by_pattern, step
+from ..quantizers.quantizer_table import PatternSettings, QuantizerTable, require_matches
+from ..state import Choices, CompressionStep, State, by_pattern, step
 from .calibration import calibrate
 
-TRIAL = Row(weights="int4", acts=4)
+TRIAL = PatternSettings(weights="int4", acts=4)
 """Quantizers with which a budget of LUTs is compared: those of a later step are not known yet."""
 
 TRIAL_SAMPLES = 64
@@ -38,7 +38,7 @@ Layers = list[tuple[str, nn.Module]]
 
 @step("factor")
 @dataclass(frozen=True, kw_only=True)
-class Factor(Step):
+class Factor(CompressionStep):
     """Splits the layers that ``layers`` match into smaller ones, and trains for ``epochs``.
 
     ``how``: ``svd`` (two layers), ``tucker2`` (1x1, core, 1x1), ``btd`` (``blocks`` of those side

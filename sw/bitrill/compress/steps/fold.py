@@ -11,7 +11,7 @@ from torch.nn.utils.fusion import fuse_conv_bn_eval, fuse_linear_bn_eval
 from ...errors import SpecError
 from .. import tracing
 from ..quantizers.quantized_layers import quantizing_layers
-from ..state import Choices, State, Step, step
+from ..state import Choices, CompressionStep, State, step
 
 _NORMS = (nn.BatchNorm1d, nn.BatchNorm2d)
 _TRANSPOSED = (nn.ConvTranspose1d, nn.ConvTranspose2d)
@@ -19,7 +19,7 @@ _TRANSPOSED = (nn.ConvTranspose1d, nn.ConvTranspose2d)
 
 @step("fold")
 @dataclass(frozen=True, kw_only=True)
-class Fold(Step):
+class Fold(CompressionStep):
     """Folds batch norms: ``W' = a W``, ``b' = a (b - mean) + beta``, ``a = gamma / sqrt(var + e)``.
 
     Hardware absorbs batch norms in thresholds, folded or not. Folding changes the weights that are

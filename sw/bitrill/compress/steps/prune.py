@@ -16,7 +16,7 @@ from .. import tracing
 from ..keys import number, one_of
 from ..quantizers.quantized_layers import quantizing_layers
 from ..quantizers.quantizer_table import require_matches
-from ..state import Choices, State, Step, by_pattern, step
+from ..state import Choices, CompressionStep, State, by_pattern, step
 from ..training import Training
 from .pruning import dependencies, penalties, reconstruction, schedules
 from .pruning.criteria import CRITERIA, OF_FILTERS, Context
@@ -26,7 +26,7 @@ from .pruning.units import SHAPES, n_of_m, units_of
 
 @step("prune")
 @dataclass(frozen=True, kw_only=True)
-class Prune(Step):
+class Prune(CompressionStep):
     """Prunes the units of weights with the lowest rating, and trains the rest for ``epochs``.
 
     ``shape``: the unit: ``element``, ``vector`` (a row of a kernel), ``kernel``, ``group``

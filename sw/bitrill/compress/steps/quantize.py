@@ -11,31 +11,31 @@ from torch import Tensor, nn
 from ..keys import number
 from ..quantizers import weights
 from ..quantizers.insertion import quantized
-from ..quantizers.integers import Calibration, Ranges
-from ..quantizers.quantizer_table import DEFAULT, INPUT, QuantizerTable, Row
-from ..state import Choices, State, Step, step
+from ..quantizers.integers import Calibration, RangeRule
+from ..quantizers.quantizer_table import DEFAULT, INPUT, PatternSettings, QuantizerTable
+from ..state import Choices, CompressionStep, State, step
 from . import calibration
 from .rounding import learn_rounding
 
 
 @step("quantize")
 @dataclass(frozen=True, kw_only=True)
-class Quantize(Step):
+class Quantize(CompressionStep):
     """Inserts quantizers into a network; from then on, hardware computes exactly the same.
 
     ``layers``: a table of patterns over names, ``{weights, acts, joins, scale, output}`` each; see
-    `bitrill.compress.quantizers.quantizer_table.Row`. ``how``: ``qat`` trains for ``epochs`` with
-    straight-through gradients, ``ptq`` only sets scales and rounds weights. ``samples``: number of
-    training images for this.
+    `bitrill.compress.quantizers.quantizer_table.PatternSettings`. ``how``: ``qat`` trains for
+    ``epochs`` with straight-through gradients, ``ptq`` only sets scales and rounds weights.
+    ``samples``: number of training images for this.
 
-    ``calibration``, ``percentile``, ``zero_points``, ``power_of_two``: of integers; see `Ranges`.
+    ``calibration``, ``percentile``, ``zero_points``, ``power_of_two``: of integers (`RangeRule`).
     ``equalize`` first makes the ranges of channels alike. With ``ptq``: ``gptq`` or ``gpfq`` round
     weights one after the other; ``rounding = "learned"`` rounds them up or down, by the outputs of
     the layer; ``bias_correction`` subtracts mean errors from biases.
     """
 
     how: Literal["qat", "ptq"] = "qat"
-    layers: dict[str, Row] = field(default_factory=dict)
+    layers: dict[str, PatternSettings] = field(default_factory=dict)
     samples: int = number(512, low=1, high=1 << 30)
     calibration: Calibration | None = None
     percentile: float | None = number(None, low=50, high=100)
@@ -83,9 +83,9 @@ class Quantize(Step):
         return QuantizerTable(self.layers)
 
     @property
-    def ranges(self) -> Ranges:
+    def ranges(self) -> RangeRule:
         """How the ranges of integers are found."""
-        return Ranges(
+        return RangeRule(
             self.calibration,
             99.999 if self.percentile is None else self.percentile,
             self.zero_points,

@@ -19,12 +19,12 @@ from ..coded_size import huffman_bits
 from ..keys import number
 from ..measures import FLOAT_BITS
 from ..quantizers.quantizer_table import require_matches
-from ..state import Choices, State, Step, by_pattern, step
+from ..state import Choices, CompressionStep, State, by_pattern, step
 
 
 @step("share")
 @dataclass(frozen=True, kw_only=True)
-class Share(Step):
+class Share(CompressionStep):
     """Makes weights share numbers, and trains the numbers for ``epochs``.
 
     ``entries``: the number of different values in each layer, or a table of it by patterns over

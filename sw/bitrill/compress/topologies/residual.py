@@ -8,7 +8,7 @@ from .chains import conv_block
 from .registry import Frame, topology
 
 
-class Block(nn.Module):
+class ResidualBlock(nn.Module):
     """Two 3x3 convolutions and a shortcut: the input, or a 1x1 convolution where shapes differ."""
 
     def __init__(self, n_in: int, n_out: int, stride: int = 1):
@@ -32,7 +32,7 @@ def resnet(frame: Frame, width: int, blocks: int) -> nn.Module:
     for stage in range(3):
         for k in range(blocks):
             n_out, stride = width << stage, 2 if stage and not k else 1
-            layers.append(Block(n, n_out, stride))
+            layers.append(ResidualBlock(n, n_out, stride))
             n = n_out
     return nn.Sequential(
         *layers, nn.AdaptiveAvgPool2d(1), nn.Flatten(), nn.Linear(n, frame.classes)

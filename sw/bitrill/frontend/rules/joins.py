@@ -75,7 +75,7 @@ def _joined(call: Call, branches: Sequence[tuple[Data, Affine]]) -> Data:
         raise RefusedError(
             f"its result must have at most {limits.CHANNELS} channels, not {channels}"
         )
-    joined = Joined(
+    joined = DeferredJoin(
         call.builder,
         tuple(d.edge for d in data),
         tuple(m for _, m in branches),
@@ -116,7 +116,7 @@ def _branches(call: Call) -> list[tuple[Data, Affine]]:
 
 
 @dataclass(frozen=True, eq=False)
-class Joined(Deferred):
+class DeferredJoin(Deferred):
     """Joined channels of several edges, deferred to a quantizer, which can use their scales."""
 
     builder: GraphBuilder
@@ -146,7 +146,7 @@ class Joined(Deferred):
         joined = self._living()
         return joined._emit(data, joined._common() or (1,) * len(self.edges))
 
-    def _living(self) -> "Joined":
+    def _living(self) -> "DeferredJoin":
         """Return it with the scale of another branch for branches whose only scale is 0."""
         dead = [is_constant(m) for m in self.meanings]
         if all(dead) or not any(dead):

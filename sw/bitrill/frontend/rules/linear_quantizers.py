@@ -26,7 +26,7 @@ from ..symbolic import (
     exact_array,
     per_channel,
 )
-from .joins import Joined
+from .joins import DeferredJoin
 from .quantized_constants import quantize_array
 from .table import MICROSOFT, rule, since
 from .weight_grids import narrowest
@@ -86,7 +86,7 @@ def onto_grid(call: Call, value: Known, grid: LinearGrid, *, behind: bool = Fals
     lo, hi = grid.limits
     if not isinstance(value, Data):
         return _constant(call, value, grid)
-    if isinstance(value.deferred, Joined) and value.deferred.is_uniform:
+    if isinstance(value.deferred, DeferredJoin) and value.deferred.is_uniform:
         value = call.builder.settle(value)
     scale = per_channel(grid.scale, value, what="its scale")
     zero = tuple(floor(z) for z in per_channel(grid.zero, value, what="its zero point"))

@@ -63,7 +63,7 @@ def both(call: Call) -> Data:
     for form in FORMS:
         a_fits = np.array_equal(a.stream, size.places("hmk", form.a).reshape(-1))
         if a_fits and np.array_equal(b.stream, size.places("hkp", form.b).reshape(-1)):
-            streams = Streams(call, size, (z, w))
+            streams = ProductStreams(call, size, (z, w))
             made = form.build(streams, one, other, Affine((at(s, 0) * at(t, 0),)))
             frame = size.of(*(form.y if size.h > 1 else form.y.replace("h", "")))
             stream = size.places("hmp", form.y).reshape(*a.shape[:-1], size.p)
@@ -95,7 +95,7 @@ def _sizes(a: Data, b: Data) -> Sizes:
 
 
 @dataclass(frozen=True)
-class Streams:
+class ProductStreams:
     """The operators of one product, as they are appended; ``zeros``: added to both operands."""
 
     call: Call
@@ -126,7 +126,7 @@ class Streams:
         return self.call.result(made, meaning)
 
 
-def _rows_by_rows(on: Streams, a: str, b: str, meaning: Affine) -> Data:
+def _rows_by_rows(on: ProductStreams, a: str, b: str, meaning: Affine) -> Data:
     """Rows of a, each times every row of b; the sums are a matrix of ones times each product."""
     of = on.size.of
     wanted = of("m", "p", "hk")
@@ -138,7 +138,7 @@ def _rows_by_rows(on: Streams, a: str, b: str, meaning: Affine) -> Data:
     return product(on.call, rows, matrix, Affine(), shape=(1, *of("m", "ph")))
 
 
-def _elements_by_rows(on: Streams, a: str, b: str, meaning: Affine) -> Data:
+def _elements_by_rows(on: ProductStreams, a: str, b: str, meaning: Affine) -> Data:
     """Elements of a, each times a row of b of its head; rows of products are added up."""
     of = on.size.of
     wanted = of("m", "k", "hp")
@@ -147,7 +147,7 @@ def _elements_by_rows(on: Streams, a: str, b: str, meaning: Affine) -> Data:
     return on.pooled(on.multiplied(one, other), wanted, (1, on.size.k), meaning)
 
 
-def _pixels_by_columns(on: Streams, a: str, b: str, meaning: Affine) -> Data:
+def _pixels_by_columns(on: ProductStreams, a: str, b: str, meaning: Affine) -> Data:
     """Rows of pixels of a, each times every column of b, which comes transposed."""
     of = on.size.of
     wanted = of("m", "p", "kh")
@@ -156,7 +156,7 @@ def _pixels_by_columns(on: Streams, a: str, b: str, meaning: Affine) -> Data:
     return on.pooled(on.multiplied(one, other), of("mp", "k", "h"), (1, on.size.k), meaning)
 
 
-def _pixels_by_rows(on: Streams, a: str, b: str, meaning: Affine) -> Data:
+def _pixels_by_rows(on: ProductStreams, a: str, b: str, meaning: Affine) -> Data:
     """Pixels of a, each times a row of pixels of b."""
     of = on.size.of
     wanted = of("mk", "p", "h")
@@ -172,7 +172,7 @@ class Form:
     a: str
     b: str
     y: str
-    build: Callable[[Streams, str, str, Affine], Data]
+    build: Callable[[ProductStreams, str, str, Affine], Data]
 
 
 FORMS = (  # of one head, the first two come first: they have several lanes

@@ -128,7 +128,7 @@ def _bordered(call: Call, x: Data, sides: list[tuple[int, int]]) -> Data:
     frame = tuple(n + sum(s) for n, s in zip(x.frame, (*sides[1:], sides[0]), strict=True))
     if any(max(s) > limits.ELEMENTS for s in sides) or prod(frame) > limits.ELEMENTS:
         raise RefusedError(f"its result must have at most {limits.ELEMENTS} elements")
-    border = Border(call.builder, x, (*sides[1:], sides[0]), _value(call), call.node)
+    border = DeferredBorder(call.builder, x, (*sides[1:], sides[0]), _value(call), call.node)
     waiting = replace(
         x, shape=(frame[-1], *frame[:-1]), frame=frame, steps=(), quantized=False, deferred=border
     )
@@ -136,7 +136,7 @@ def _bordered(call: Call, x: Data, sides: list[tuple[int, int]]) -> Data:
 
 
 @dataclass(frozen=True, eq=False)
-class Border(Deferred):
+class DeferredBorder(Deferred):
     """A border of the constant ``value`` around the data ``before``, not yet built.
 
     ``sides``: pads before and after each axis of the edge's shape, ``[*places, channels]``.

@@ -7,7 +7,7 @@ import numpy as np
 from ...exact import Surd
 from ...ir import IntType, Quantizer
 from ...real import Rounding
-from ..symbolic import Const, Quantized, RefusedError, Work, exact_array
+from ..symbolic import Const, Quantized, RefusedError, WorkLimit, exact_array
 
 _CLOSE = 2.0**-46
 """Relative distance to a boundary, in float64, below which exact numbers decide.
@@ -27,7 +27,7 @@ def quantized_constant(
     rounding: Rounding,
     scale: np.ndarray,
     zero: np.ndarray | None,
-    work: Work,
+    work: WorkLimit,
     *,
     unit: bool = False,
     within: tuple[np.ndarray, np.ndarray] | None = None,

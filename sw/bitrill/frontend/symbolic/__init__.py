@@ -2,7 +2,15 @@
 
 from .builder import GraphBuilder
 from .call import Call
-from .constants import Const, Quantized, Work, as_objects, check_exact, check_floats, exact_array
+from .constants import (
+    Const,
+    Quantized,
+    WorkLimit,
+    as_objects,
+    check_exact,
+    check_floats,
+    exact_array,
+)
 from .gains import PAIRS, combinations, thresholds_of_sum
 from .grids import is_constant, multiplied, ratios
 from .host_call import HostCall, Operand
@@ -28,7 +36,7 @@ __all__ = [
     "Rounded",
     "Unknown",
     "Value",
-    "Work",
+    "WorkLimit",
     "arrange",
     "as_objects",
     "brief",

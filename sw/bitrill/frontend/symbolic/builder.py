@@ -15,7 +15,7 @@ from ...passes.input_quantizer import input_quantizer
 from ..reader import limits
 from ..reader.model import Node
 from ..reader.names import LENGTH, Names, legal
-from .constants import Work
+from .constants import WorkLimit
 from .refusal import RefusedError
 from .values import Data
 
@@ -38,7 +38,7 @@ class GraphBuilder:
         self.edges: dict[str, Tensor] = {}
         self.input_function: Function | None = None
         self.input_quantizer: InputQuantizer | None = None
-        self.work = Work()
+        self.work = WorkLimit()
         self.met_floats = False
         self.joints: dict[str, Node] = {}
         self.splits: dict[str, Split] = {}

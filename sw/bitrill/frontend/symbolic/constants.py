@@ -1,8 +1,8 @@
 """Constants of a model as the importer sees them, and bounded exact arithmetic on them.
 
 Scales, biases and batch norm are computed without rounding, as fractions or as `Surd` (fractions
-times square roots). Exact numbers can grow, so `Work` and `check_exact` refuse a model that asks
-for too many or too long ones.
+times square roots). Exact numbers can grow, so `WorkLimit` and `check_exact` refuse a model that
+asks for too many or too long ones.
 """
 
 from collections.abc import Callable
@@ -68,7 +68,7 @@ def check_integers(value: object, what: str) -> None:
         raise RefusedError(f"{what} must be integers, as its data are, not floats")
 
 
-class Work:
+class WorkLimit:
     """Counts the exact arithmetic done for one model, so that no file asks for hours of it."""
 
     def __init__(self) -> None:
@@ -114,7 +114,7 @@ def _exponent(d: int, q: Fraction) -> int:
     return q.numerator.bit_length() - q.denominator.bit_length() + d.bit_length() // 2
 
 
-def exact_array(value: Const | Quantized, work: Work) -> np.ndarray:
+def exact_array(value: Const | Quantized, work: WorkLimit) -> np.ndarray:
     """Return the exact numbers of a constant, an object array of its shape."""
     if isinstance(value, Quantized):
         work.spend(value.integers.size)

@@ -27,7 +27,7 @@ from ...real import Affine, Channels, Leaky, append_step, chain, compact
 from ...steps import Step
 from ..reader import limits
 from ..reader.model import Node
-from .constants import Const, Quantized, Work, check_exact
+from .constants import Const, Quantized, WorkLimit, check_exact
 from .refusal import RefusedError
 
 
@@ -141,7 +141,7 @@ class Data:
         same = np.array_equal(order, np.arange(order.size))
         return replace(self, shape=shape, order=None if same else order)
 
-    def then(self, step: Step, work: Work) -> Data:
+    def then(self, step: Step, work: WorkLimit) -> Data:
         """Return data with one more step; refuse too many steps, and numbers that are too long."""
         steps = append_step(self.steps, step)
         if sum(s.length for s in steps) > limits.STEPS:
