@@ -20,7 +20,7 @@ from typing import Any
 from amaranth.hdl import Cat, ClockDomain, Module, Signal
 from amaranth.lib import wiring
 from amaranth.lib.wiring import In, Out
-from bitrill.flow.steps import load
+from bitrill.flow.import_and_fold import load
 from bitrill.ir import Graph
 from bitrill.ir.graph import INPUT
 from bitrill.lowering import to_folded, to_integer

@@ -215,23 +215,27 @@ def cpu_seconds() -> float:
 
 def measure(model: Path, fps: float | None, part: str | None, until: str | None) -> dict[str, Any]:
     """Compile in this process, by the steps of `bitrill.flow.compile`."""
-    from bitrill.flow import steps
+    from bitrill.flow import import_and_fold
     from bitrill.flow.builds import write_build
-    from bitrill.flow.verilog import write_verilog
+    from bitrill.flow.verilog_file import write_verilog
     from bitrill.lowering import to_integer
     from bitrill.parts.devices import DEFAULT_PART, part_of
     from bitrill.timing.predict import predict
 
     stages = Stages()
     with stages.stage("import"):
-        graph = steps.load(model)
+        graph = import_and_fold.load(model)
     with stages.stage("integer"):
         graph = to_integer(graph)
     if until != "integer":
         with stages.stage("fold"):
             holds = part_of(part or DEFAULT_PART)
-            goals = [steps.Goal(holds, fps)] if part else steps.usual_goals(graph, holds, fps)
-            graph, _ = steps.fold_for(graph, CLOCK_MHZ, goals, deep=True)
+            goals = (
+                [import_and_fold.Goal(holds, fps)]
+                if part
+                else import_and_fold.usual_goals(graph, holds, fps)
+            )
+            graph, _ = import_and_fold.fold_for(graph, CLOCK_MHZ, goals, deep=True)
     if until is None:
         with stages.stage("Verilog"):
             verilog = write_verilog(graph)

@@ -16,7 +16,7 @@ import argparse
 import json
 from pathlib import Path
 
-from bitrill.flow.steps import ASSUMED_MHZ, fold, fold_for, integers, usual_goals
+from bitrill.flow.import_and_fold import ASSUMED_MHZ, fold, fold_for, integers, usual_goals
 from bitrill.ir import Graph
 from bitrill.parts.devices import DEFAULT_PART, part_of
 from bitrill.resources.estimate import Resources, network_resources

@@ -22,7 +22,7 @@ from area import UNITS, distances
 from bitrill.arith.accumulate import sum_plan
 from bitrill.arith.bitserial import serial_plan
 from bitrill.arith.dsp_packing import dsp_plan
-from bitrill.arith.unrolled import unrolled_plan
+from bitrill.arith.unrolled_plan import unrolled_plan
 from bitrill.ir import BIPOLAR, Impl, IntType, Operator, Tensor
 from bitrill.ops import MatVec
 from bitrill.storage import read_json

@@ -15,7 +15,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from bitrill.errors import BitrillError
-from bitrill.flow.steps import Goal, fold_for, integers, load
+from bitrill.flow.import_and_fold import Goal, fold_for, integers, load
 from bitrill.parts.devices import part_of
 from bitrill.resources.energy import LUT_PJ, SPREAD, energy_nj
 from bitrill.resources.estimate import Resources, network_resources

@@ -21,7 +21,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TypeAlias
 
-from bitrill.flow import steps
+from bitrill.flow import import_and_fold
 from bitrill.folding.fold import fold
 from bitrill.folding.solve import solve
 from bitrill.ir import Choice, Graph, Operator
@@ -105,7 +105,7 @@ def main() -> None:
 def folded(published: Published) -> dict[str, object]:
     """Fold a network as published, and return what it takes."""
     before = cpu_seconds()
-    graph = to_integer(steps.load(drawn_model(published.network)))
+    graph = to_integer(import_and_fold.load(drawn_model(published.network)))
     wanted = folding_of(graph, published)
     cycles = max(finn_cycles(n, wanted[n.name]) for n in graph.nodes if n.name in wanted)
     graph = at_interval(graph, cycles, wanted, published)

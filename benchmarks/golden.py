@@ -25,8 +25,8 @@ from pathlib import Path
 
 import numpy as np
 from bitrill.cli.show import table
+from bitrill.flow.import_and_fold import load
 from bitrill.flow.result import TextTable
-from bitrill.flow.steps import load
 from bitrill.ir import Graph
 from bitrill.lowering import to_integer
 from common import default_model

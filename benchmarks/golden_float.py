@@ -20,7 +20,7 @@ from pathlib import Path
 
 import numpy as np
 import onnx
-from bitrill.flow.steps import load
+from bitrill.flow.import_and_fold import load
 from bitrill.lowering import to_integer
 from common import table
 from compile import NETWORKS, drawn_model

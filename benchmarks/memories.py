@@ -20,8 +20,8 @@ from amaranth.lib import stream, wiring
 from amaranth.lib.wiring import In, Out
 from bitrill.ir.structure import block_halves
 from bitrill.parts.memories import LUTS_OF_HALF, worth_block
+from bitrill_hw.memories.constant_tables import table
 from bitrill_hw.memories.roms import convert
-from bitrill_hw.memories.tables import table
 from bitrill_hw.pipeline.elastic import Elastic
 from bitrill_hw.pipeline.stream import beats
 from bitrill_hw.synth.synthesis import synthesise_layers

@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import Any
 
 from bitrill.errors import FitError
-from bitrill.flow import steps
+from bitrill.flow import import_and_fold
 from bitrill.ir import Graph
 from bitrill.lowering import to_integer, to_target
 from bitrill.parts.devices import DEFAULT_PART, Part, part_of
@@ -54,7 +54,7 @@ def main() -> None:
     part, rows = part_of(options.part), []
     for name in options.networks or DEFAULT:
         network = NETWORKS[name]
-        graph = to_integer(steps.load(drawn_model(network)))
+        graph = to_integer(import_and_fold.load(drawn_model(network)))
         for some in (dataclasses.replace(part, dsp=0), part):
             rows.append({"network": name, **folded(graph, network.fps, some)})
             print(rows[-1], flush=True)

@@ -23,8 +23,8 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from bitrill.arith.unrolled import element, problem, unrolled_plan
-from bitrill.flow.steps import load
+from bitrill.arith.unrolled_plan import element, problem, unrolled_plan
+from bitrill.flow.import_and_fold import load
 from bitrill.ir import Impl, IntType, Tensor
 from bitrill.lowering import to_integer
 from bitrill.ops import MatVec

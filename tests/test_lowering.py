@@ -14,7 +14,7 @@ from bitrill.lowering import decisions, difference, probe, run_passes, to_folded
 from bitrill.ops import Threshold
 from bitrill.passes.drop_channels import drop_channels
 from bitrill.passes.head import add_argmax
-from bitrill.passes.thresholds import to_thresholds
+from bitrill.passes.thresholding import to_thresholds
 from bitrill.real import Affine
 from networks import UINT4, batch_norm, inputs, mlp
 

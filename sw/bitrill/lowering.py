@@ -26,7 +26,7 @@ from .passes.head import add_argmax
 from .passes.narrow import narrow_widths
 from .passes.polarity import turn_polarity
 from .passes.ranking import ascending
-from .passes.thresholds import to_thresholds
+from .passes.thresholding import to_thresholds
 from .real import Affine
 from .resources.estimate import Resources, network_resources
 from .storage import write_text

@@ -12,7 +12,7 @@ from bitrill.arith.common_terms import paired
 from bitrill.arith.compress import KINDS
 from bitrill.arith.heaps import ONE, HeapPlan, hands_on, heap_plan
 from bitrill.arith.shared_columns import Problem, Way, cheapest, share
-from bitrill.arith.unrolled import unrolled_plan
+from bitrill.arith.unrolled_plan import unrolled_plan
 from bitrill.errors import FitError
 from bitrill.folding.fold import require_room
 from bitrill.ir import BIPOLAR, Impl, IntType, Tensor

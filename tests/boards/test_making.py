@@ -13,7 +13,7 @@ import numpy as np
 import pytest
 from bitrill import flow
 from bitrill.errors import BitrillError, FitError, SpecError, StorageError, TimingError, ToolError
-from bitrill_boards import making, manifest, toolchains, vectors
+from bitrill_boards import board_folder, manifest, toolchains, vectors
 from bitrill_boards.board import every, find
 from bitrill_boards.project import Project
 from boards.fakes import BITSTREAM, FakeToolchain
@@ -292,7 +292,7 @@ def test_every_boards_own_toolchain_writes_its_files(
     done = flow.build(board, build, out=tmp_path, samples=3, files_only=True)
     read = manifest.read(tmp_path)
     manifest.require(tmp_path, read, read.files)
-    assert len(set(done.manifest.files) - set(making.driver_files())) >= 6
+    assert len(set(done.manifest.files) - set(board_folder.driver_files())) >= 6
     for name, data in contents(tmp_path).items():
         assert str(tmp_path).encode() not in data, name
     assert json.loads((tmp_path / "network.json").read_text())["format"] == 2

@@ -14,7 +14,7 @@ from pathlib import Path
 
 import pytest
 from bitrill import flow, processes
-from bitrill.cli.faults import one_line
+from bitrill.cli.unexpected import one_line
 from bitrill.errors import (
     BitrillError,
     FitError,

@@ -6,9 +6,9 @@ from pathlib import Path
 
 import torch
 from bitrill.compress import recipe as recipes
+from bitrill.compress.module_training import Training
 from bitrill.compress.sources import DataSplits
 from bitrill.compress.state import CompressionStep, State
-from bitrill.compress.training import Training
 from torch import nn
 
 

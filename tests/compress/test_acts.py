@@ -10,10 +10,10 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
-from bitrill.compress.quantizers import activations
+from bitrill.compress.quantizers import act_words
 from bitrill.compress.quantizers.act_grids import half_normal_step
 from bitrill.compress.quantizers.quantizer_table import PatternSettings
-from bitrill.compress.quantizers.words import split
+from bitrill.compress.quantizers.quantizer_words import split
 from bitrill.compress.steps.calibration import begins
 from bitrill.train import qonnx_export
 from compress import tiny
@@ -29,7 +29,7 @@ def drawn() -> Tensor:
 
 def quantizer_of(word: str) -> nn.Module:
     """Return a quantizer that has begun with `drawn`."""
-    module = activations.make(word, True)
+    module = act_words.make(word, True)
     part = next(p for p in (module, *module.modules()) if begins(p))
     begun = (
         part if hasattr(part, "begin") else next(p for p in part.modules() if hasattr(p, "begin"))
@@ -187,13 +187,13 @@ def test_every_word_trains_and_is_exported_exactly(word: str | int, tmp_path: Pa
 
 
 def test_every_word_is_tried() -> None:
-    tried = {split(w, activations.WORDS)[0] for w in TRAINED + OTHERS if isinstance(w, str)}
-    assert tried == set(activations.WORDS)
+    tried = {split(w, act_words.WORDS)[0] for w in TRAINED + OTHERS if isinstance(w, str)}
+    assert tried == set(act_words.WORDS)
 
 
 def test_each_layer_has_its_own_bits() -> None:
     kinds = [
-        activations.integers(bits, rectified)
+        act_words.integers(bits, rectified)
         for bits, rectified in product(range(2, 9), (False, True))
     ]
     widths = [int(kind.act_quant.bit_width()) for kind in kinds]  # pyright: ignore

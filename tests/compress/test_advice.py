@@ -9,10 +9,10 @@ import torch
 from bitrill.compress import advice
 from bitrill.compress import recipe as recipes
 from bitrill.compress.advice import Case, advise
+from bitrill.compress.module_training import Training
 from bitrill.compress.quantizers.insertion import quantized
 from bitrill.compress.quantizers.quantizer_table import QuantizerTable
 from bitrill.compress.state import CompressionStep
-from bitrill.compress.training import Training
 from compress import users_net
 from torch import nn
 

@@ -17,12 +17,12 @@ from bitrill.compress.distilling import (
     results,
     soft_loss,
 )
+from bitrill.compress.module_training import Training
 from bitrill.compress.quantizers.insertion import quantized
 from bitrill.compress.quantizers.quantizer_table import PatternSettings, QuantizerTable
 from bitrill.compress.sources import DataSplits
 from bitrill.compress.state import State
 from bitrill.compress.steps.distil import REGRESSORS
-from bitrill.compress.training import Training
 from bitrill.errors import SpecError
 from compress import users_net
 from compress.test_factor import taken

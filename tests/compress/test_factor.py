@@ -11,14 +11,14 @@ import numpy as np
 import pytest
 import tensorly
 import torch
-from bitrill.compress import factoring, tracing
+from bitrill.compress import factoring, graph_tracing
 from bitrill.compress import recipe as recipes
 from bitrill.compress.factoring import FACTORINGS, by_energy
+from bitrill.compress.module_training import Training
 from bitrill.compress.quantizers.insertion import quantized
 from bitrill.compress.quantizers.quantizer_table import PatternSettings, QuantizerTable
 from bitrill.compress.sources import DataSplits
 from bitrill.compress.state import State
-from bitrill.compress.training import Training
 from bitrill.errors import SpecError
 from compress import users_net
 from tensorly.decomposition import partial_tucker
@@ -147,7 +147,7 @@ def test_ranks_follow_a_budget_of_luts() -> None:
     state = state_of(wide())
 
     def luts(module: nn.Module) -> int:  # as many as there are weights
-        return sum(layer.weight.numel() for _, layer in tracing.weighted_layers(module))  # pyright: ignore
+        return sum(layer.weight.numel() for _, layer in graph_tracing.weighted_layers(module))  # pyright: ignore
 
     table = {"kind": "factor", "how": "svd", "layers": ["1"]}
     with pytest.raises(SpecError, match="luts needs a recipe's hardware"):

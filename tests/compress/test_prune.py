@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 import torch
 import torch_pruning as tp
+from bitrill.compress.module_training import Training, load_state
 from bitrill.compress.quantizers.insertion import quantized
 from bitrill.compress.quantizers.quantizer_table import PatternSettings as Quantizers
 from bitrill.compress.quantizers.quantizer_table import QuantizerTable
@@ -17,7 +18,6 @@ from bitrill.compress.steps.pruning.criteria import Context
 from bitrill.compress.steps.pruning.dependencies import Dependencies, remove
 from bitrill.compress.steps.pruning.units import n_of_m_mask, units_of
 from bitrill.compress.topologies.residual import ResidualBlock
-from bitrill.compress.training import Training, load_state
 from compress.states import applied, plain, state_of, step_of, with_norms
 from compress.users_net import Net
 from torch import Tensor, nn

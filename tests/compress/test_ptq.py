@@ -11,17 +11,17 @@ import numpy as np
 import pytest
 import torch
 from bitrill import flow
+from bitrill.compress import module_training
 from bitrill.compress import recipe as recipes
-from bitrill.compress import training
+from bitrill.compress.module_training import Training
 from bitrill.compress.quantizers.insertion import quantized
 from bitrill.compress.quantizers.integers import KlThreshold
 from bitrill.compress.quantizers.quantized_layers import quantizing_layers
 from bitrill.compress.quantizers.quantizer_table import PatternSettings, QuantizerTable
 from bitrill.compress.state import State
 from bitrill.compress.steps.calibration import equalized
+from bitrill.compress.steps.learned_rounding import rounded
 from bitrill.compress.steps.quantize import Quantize
-from bitrill.compress.steps.rounding import rounded
-from bitrill.compress.training import Training
 from bitrill.errors import SpecError
 from bitrill.train import qonnx_export
 from compress import tiny
@@ -115,7 +115,7 @@ def test_each_way_is_exact_and_can_be_resumed(
     report = qonnx_export.export(net.module, net.data.x_val[:32], tmp_path / "net.onnx")
     assert report.notes[0].startswith("golden model compared")
     again = each.reshape(copy.deepcopy(float_network()), {}, net.example)
-    training.load_state(again, net.module.state_dict())
+    module_training.load_state(again, net.module.state_dict())
     assert torch.equal(again.eval()(net.data.x_val[:8]), net.module(net.data.x_val[:8]))
 
 

@@ -8,13 +8,13 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
-from bitrill.compress import topologies, tracing
+from bitrill.compress import graph_tracing, topologies
+from bitrill.compress.module_training import seeded
 from bitrill.compress.quantizers.insertion import quantized
 from bitrill.compress.quantizers.quantizer_table import INPUT, PatternSettings, QuantizerTable
 from bitrill.compress.recipe import Hardware
 from bitrill.compress.topologies.concatenated import Shift
 from bitrill.compress.topologies.mobile import Shuffled
-from bitrill.compress.training import seeded
 from bitrill.flow.compressing import predicted_figures
 from bitrill.train import qonnx_export
 from brevitas.graph.calibrate import calibration_mode
@@ -119,7 +119,7 @@ def test_averages_in_one_bit_networks_have_the_bits_of_sums(name: str) -> None:
     graph = quantized(made(name), table)
     averages = [
         node
-        for node, module in tracing.used_modules(graph)
+        for node, module in graph_tracing.used_modules(graph)
         if isinstance(module, nn.AvgPool2d | nn.AdaptiveAvgPool2d)
     ]
     assert averages

@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 import torch
 from bitrill.compress import measures
-from bitrill.compress.quantizers import weights
+from bitrill.compress.quantizers import weight_words
 from bitrill.compress.quantizers.insertion import quantized
 from bitrill.compress.quantizers.quantizer_table import PatternSettings, QuantizerTable
 from bitrill.errors import SpecError
@@ -412,8 +412,12 @@ def test_every_word_trains_and_is_exported_exactly(word: str, scale: str, tmp_pa
 
 
 def test_every_word_is_tried() -> None:
-    tried = {weights.words.split(w, weights.WORDS)[0] for w in TRAINED + OTHERS if ":" not in w}
-    assert tried == set(weights.WORDS)
+    tried = {
+        weight_words.quantizer_words.split(w, weight_words.WORDS)[0]
+        for w in TRAINED + OTHERS
+        if ":" not in w
+    }
+    assert tried == set(weight_words.WORDS)
 
 
 @pytest.mark.parametrize(

@@ -7,12 +7,12 @@ from functools import lru_cache
 from pathlib import Path
 
 import torch
+from bitrill.compress.module_training import Training
 from bitrill.compress.quantizers.insertion import quantized
 from bitrill.compress.quantizers.quantizer_table import PatternSettings, QuantizerTable
 from bitrill.compress.sources import DataSource, DataSplits
 from bitrill.compress.state import State
 from bitrill.compress.steps.calibration import calibrate
-from bitrill.compress.training import Training
 from torch import nn
 
 

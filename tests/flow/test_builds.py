@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 from bitrill import flow, provenance, storage
 from bitrill.errors import FitError, SpecError, StorageError
-from bitrill.flow import build_files, builds, verilog
+from bitrill.flow import build_files, builds, verilog_file
 from bitrill.ir import Stage, serialisation
 from flow.helpers import refused
 
@@ -239,7 +239,7 @@ def test_a_build_from_another_computer_is_read_and_compared_once(
     monkeypatch.setattr(provenance, "_HERE", set())
     written = []
     monkeypatch.setattr(
-        builds, "write_verilog", lambda *a: written.append(1) or verilog.write_verilog(*a)
+        builds, "write_verilog", lambda *a: written.append(1) or verilog_file.write_verilog(*a)
     )
     for _ in range(2):
         flow.load_build(build).checked_verilog()

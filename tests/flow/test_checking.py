@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 from bitrill import flow
 from bitrill.errors import SpecError
-from bitrill.flow.boundaries import Boundaries
+from bitrill.flow.rounding_proofs import Boundaries
 from bitrill.frontend import load_model
 from flow.helpers import frames, refused
 from frontend.onnx_models import Net, save

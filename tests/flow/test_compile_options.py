@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 from bitrill import flow
 from bitrill.errors import SpecError, StorageError
-from bitrill.flow import steps as build_module
+from bitrill.flow import import_and_fold as build_module
 from bitrill.ir import IntType
 from flow.helpers import refused
 

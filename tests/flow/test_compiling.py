@@ -14,7 +14,7 @@ from pathlib import Path
 import pytest
 from bitrill import flow
 from bitrill.errors import FitError, SpecError
-from bitrill.flow import steps
+from bitrill.flow import import_and_fold
 from bitrill.ir import INTERVAL, Stage, serialisation
 from bitrill.lowering import to_integer
 from bitrill.parts.devices import DEFAULT_PART, part_of
@@ -143,11 +143,15 @@ def test_portable_logic_is_asked_for(model: Path, tmp_path: Path) -> None:
 def test_what_the_assumed_part_does_not_hold_is_slower_or_made_all_the_same(tmp_path: Path) -> None:
     wide = to_integer(mlp((256, 300, 300, 10), seed=1))
     part = dataclasses.replace(part_of(DEFAULT_PART), lcs=2000)
-    folded, solution = steps.fold_for(wide, 100.0, steps.usual_goals(wide, part))
+    folded, solution = import_and_fold.fold_for(
+        wide, 100.0, import_and_fold.usual_goals(wide, part)
+    )
     assert solution.interval > INTERVAL
     assert not part.excess(sum(network_resources(folded).values(), Resources()))
     none = dataclasses.replace(part, lcs=10)
-    folded, solution = steps.fold_for(wide, 100.0, steps.usual_goals(wide, none))
+    folded, solution = import_and_fold.fold_for(
+        wide, 100.0, import_and_fold.usual_goals(wide, none)
+    )
     assert solution.interval <= INTERVAL
     assert {n.folded.primitives for n in folded.nodes if n.kind == "matvec"} == {part.family}
 

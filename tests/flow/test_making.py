@@ -11,7 +11,7 @@ import pytest
 from bitrill import flow
 from bitrill.cli import main
 from bitrill.errors import SpecError
-from bitrill.flow import making, project
+from bitrill.flow import making, project_file
 from bitrill.flow.compile_options import CompileOptions
 from bitrill.flow.making import RECORD, make
 from cli.test_names import parameters
@@ -236,8 +236,8 @@ def test_all_that_is_wrong_is_told_at_once(tmp_path: Path) -> None:
 
 def test_options_are_those_of_the_verbs() -> None:
     chosen = {"out", "resume", "redo", "build", "source", "model", "dask", "activity"}
-    for verb, options in project.OPTIONS.items():
+    for verb, options in project_file.OPTIONS.items():
         assert set(options) == set(parameters(verb)) - chosen - {"boards"} | set(options) & {
             "boards"
         }
-    assert CompileOptions.__name__ in project.__dict__
+    assert CompileOptions.__name__ in project_file.__dict__

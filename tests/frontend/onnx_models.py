@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 import onnx
 from bitrill.frontend import load_model
-from bitrill.frontend.reader.functions import (
+from bitrill.frontend.reader.local_functions import (
     DOMAIN,
     int_softmax_function,
     l1_conv_function,

@@ -11,7 +11,7 @@ import pytest
 from bitrill.errors import SpecError, UnsupportedError
 from bitrill.exact import from_json, rational
 from bitrill.flow.data import random_inputs
-from bitrill.flow.steps import parse_scale
+from bitrill.flow.import_and_fold import parse_scale
 from bitrill.frontend.reader.limits import results_of
 from bitrill.ir import IntType, Tensor
 from bitrill.ops import MaxPool, SumPool

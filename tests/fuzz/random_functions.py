@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from bitrill.frontend.reader.functions import DOMAIN
+from bitrill.frontend.reader.local_functions import DOMAIN
 from fuzz.random_net import Draw
 from fuzz.random_steps import on_grid
 

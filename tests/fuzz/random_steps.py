@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import numpy as np
-from bitrill.frontend.reader.functions import DOMAIN
+from bitrill.frontend.reader.local_functions import DOMAIN
 from frontend.onnx_models import MICROSOFT, QONNX
 from fuzz.random_net import FURTHER_MODES, MODES, Draw, Unfit
 from ml_dtypes import iinfo, int4, uint4

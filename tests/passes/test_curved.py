@@ -15,7 +15,7 @@ from bitrill.ir import BIPOLAR, IntType, Operator, Tensor
 from bitrill.ir.activation import Activation, Function, Quantizer
 from bitrill.ops import Lookup, Threshold
 from bitrill.passes.curved import Runs
-from bitrill.passes.thresholds import integer_forms
+from bitrill.passes.thresholding import integer_forms
 from bitrill.real import Affine, Clip, Leaky
 from bitrill.steps import Step
 

@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from bitrill.arith.unrolled import unrolled_plan
+from bitrill.arith.unrolled_plan import unrolled_plan
 from bitrill.errors import SpecError
 from bitrill.ir import Graph, IntType, Ranges, Sink, Source, Stage, Tensor
 from bitrill.lowering import to_folded

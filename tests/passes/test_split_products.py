@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 import pytest
 from bitrill.arith.products import lane_cost
-from bitrill.flow.steps import fold, fold_for, integers, usual_goals
+from bitrill.flow.import_and_fold import fold, fold_for, integers, usual_goals
 from bitrill.folding.fold import folding_of
 from bitrill.ir import Graph, IntType
 from bitrill.ir.activation import Quantizer

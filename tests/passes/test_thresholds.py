@@ -15,7 +15,7 @@ from bitrill.ir.activation import Activation, Function, Quantizer
 from bitrill.ops import Threshold
 from bitrill.passes import level_places
 from bitrill.passes.real_thresholds import smallest
-from bitrill.passes.thresholds import threshold_of, to_thresholds
+from bitrill.passes.thresholding import threshold_of, to_thresholds
 from bitrill.real import ROUNDINGS, Affine, Clip, Leaky
 from hypothesis import given, settings
 from hypothesis import strategies as st

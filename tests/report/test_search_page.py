@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 from bitrill import flow
 from bitrill.errors import SpecError, StorageError
-from bitrill.report.axes import axis
+from bitrill.report.drawing_axes import axis
 from bitrill.report.importance import importance
 from bitrill.report.search_page import SearchPage, ShownTrial
 from report.test_build_page import HOSTILE, Parts

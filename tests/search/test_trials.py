@@ -13,7 +13,7 @@ import pytest
 from bitrill.errors import SpecError, StorageError
 from bitrill.jobs.pool import Pool
 from bitrill.search.loop import SearchRun
-from bitrill.search.storage import Trials, open_trials
+from bitrill.search.trial_storage import Trials, open_trials
 from search import stubs
 from search.spaces import hardware
 from support import nightly
@@ -120,9 +120,9 @@ def test_trials_of_a_dead_process_are_done_by_another(
 def test_a_process_elsewhere_without_signs_of_life_is_gone(
     tables: dict[str, Any], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("bitrill.search.storage.GONE_SECONDS", 100)
+    monkeypatch.setattr("bitrill.search.trial_storage.GONE_SECONDS", 100)
     now = [0.0]
-    monkeypatch.setattr("bitrill.search.storage.time.monotonic", lambda: now[0])
+    monkeypatch.setattr("bitrill.search.trial_storage.time.monotonic", lambda: now[0])
     other, ours = opened(tables, tmp_path), opened(tables, tmp_path)
     other.owner = "another machine:7:7:0000"
     other.group(4)

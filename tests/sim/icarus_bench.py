@@ -18,8 +18,8 @@ import numpy as np
 from bitrill.ir import Operator
 from bitrill.ir.schedule import port
 from bitrill_hw.design.build import component
+from bitrill_hw.memories.constant_tables import words
 from bitrill_hw.memories.roms import convert
-from bitrill_hw.memories.tables import words
 from graphs.together import modules
 from ops.suite import interface, pack, several
 

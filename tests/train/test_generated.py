@@ -8,9 +8,9 @@ import numpy as np
 import pytest
 import torch
 from bitrill.compress import measures, topologies
+from bitrill.compress.module_training import LOSSES, Training
 from bitrill.compress.sources import DataSource
 from bitrill.compress.state import State
-from bitrill.compress.training import LOSSES, Training
 from bitrill.train import datasets, generated
 from bitrill.train.generated import GENERATED
 from torch import nn

@@ -8,7 +8,7 @@ import numpy as np
 import onnx
 import pytest
 from bitrill.errors import MismatchError, UnsupportedError
-from bitrill.frontend.reader.functions import l1_matmul_function, log_quant_function
+from bitrill.frontend.reader.local_functions import l1_matmul_function, log_quant_function
 from bitrill.train.bounds import Value
 from bitrill.train.onnx_execution import QonnxNetwork
 from bitrill.train.power_node import PowerNode

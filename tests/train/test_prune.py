@@ -12,8 +12,8 @@ import pytest
 import torch
 from bitrill.train import Options, recipe_networks, train
 from bitrill.train.brevitas_quantizers import quantized_layers
+from bitrill.train.magnitude_pruning import Pruned, drop_constant_inputs, masked, share, update
 from bitrill.train.onnx_execution import QonnxNetwork
-from bitrill.train.prune import Pruned, drop_constant_inputs, masked, share, update
 from support import shared_data
 
 COMPARED = re.compile(r"golden model compared: \d+ differences at boundaries, \d decisions differ")

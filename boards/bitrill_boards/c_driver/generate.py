@@ -9,10 +9,10 @@ from bitrill.errors import SpecError
 
 from ..driver import registers as r
 from ..driver.messages import AROUND, IDENTITY, VERSION
+from .c_outputs import outputs
 from .decision import decision
 from .edge import Layout, NetworkEdge
 from .numbers import numbers
-from .outputs import outputs
 from .quantizing import quantizing
 
 PREFIX = "bitrill"

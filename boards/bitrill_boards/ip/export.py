@@ -20,7 +20,17 @@ from bitrill.storage import json_bytes, read_bytes, read_json, remove, write_byt
 
 from .. import describe
 from ..c_driver import sources
-from . import cocotb_example, fusesoc, ipxact, litex, readme, sheet, templates, testbench, vivado
+from . import (
+    cocotb_example,
+    core_page,
+    fusesoc,
+    ipxact,
+    litex,
+    sheet,
+    templates,
+    testbench,
+    vivado_ip,
+)
 from .core import Core
 
 MANIFEST = "ip.json"
@@ -48,7 +58,7 @@ def files(core: Core, x: np.ndarray) -> dict[str, bytes]:
         f"ipxact/{core.name}.xml": ipxact.component(
             core, [f"rtl/{core.name}.v", f"tb/{core.name}_tb.v"]
         ),
-        "package_ip.tcl": vivado.script(core),
+        "package_ip.tcl": vivado_ip.script(core),
         f"litex/{core.name}.py": litex.module(core),
         **cocotb_example.files(core),
     }
@@ -57,7 +67,7 @@ def files(core: Core, x: np.ndarray) -> dict[str, bytes]:
         texts |= {f"c/{name}": text for name, text in sources(network, core.name).items()}
     if core.control:
         texts["host/counters.py"] = read_bytes(_COUNTERS).decode()
-    texts["README.md"] = readme.readme(core, texts, recorded.frames)
+    texts["README.md"] = core_page.readme(core, texts, recorded.frames)
     data = {"ports.json": json_bytes(sheet.sheet(core)), "network.json": json_bytes(network)}
     return data | {name: text.encode() for name, text in texts.items()}
 

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from bitrill_hw.memories.tables import words as table_words
+from bitrill_hw.memories.constant_tables import words as table_words
 
 from ..shell.ip_registers import HOLD, IDENTITY, LAYER, LAYER_BYTES, LAYERS_AT
 from .core import Core

@@ -19,7 +19,7 @@ from bitrill.arith.gates import Gate, Source, over
 from bitrill.arith.products import Products
 from bitrill.ir import Impl
 
-from ..memories.tables import split, table
+from ..memories.constant_tables import split, table
 from ..pipeline.elastic import Elastic
 from .cells import Lut2
 from .compressors import Adders, Bit

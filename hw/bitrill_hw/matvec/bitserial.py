@@ -11,7 +11,7 @@ from ..arith.accumulate import Operands, lane_sums
 from ..ops.matvec import MatVecCore
 from ..pipeline.counters import Lap
 from ..pipeline.elastic import Elastic
-from .steps import Steps
+from .beat_control import Steps
 
 
 class SerialMatVecCore(MatVecCore):

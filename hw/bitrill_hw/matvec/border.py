@@ -14,10 +14,10 @@ from amaranth import *
 from bitrill.arith.border import Border, border
 from bitrill.ops import MatVec
 
-from ..memories.tables import split, table, wired
+from ..memories.constant_tables import split, table, wired
 from ..pipeline.counters import count_up
 from ..pipeline.elastic import Elastic
-from .steps import Steps
+from .beat_control import Steps
 
 
 def bordered_weights(

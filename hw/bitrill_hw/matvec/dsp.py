@@ -10,7 +10,7 @@ from bitrill.parts.families import family_of
 
 from ..arith.accumulate import lane_sums
 from ..arith.dsp_slice import INNER, Slice
-from ..memories.tables import split
+from ..memories.constant_tables import split
 from ..ops.matvec import MatVecCore
 from ..pipeline.elastic import Elastic
 

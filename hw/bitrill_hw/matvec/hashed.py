@@ -9,8 +9,8 @@ from bitrill.arith.shared_values import lookup
 from bitrill.ops.units.hashed import Hashed
 
 from ..pipeline.elastic import Elastic
+from .beat_control import Steps
 from .indexed import IndexedMatVecCore
-from .steps import Steps
 
 
 class HashedMatVecCore(IndexedMatVecCore):

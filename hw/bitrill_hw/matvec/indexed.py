@@ -9,10 +9,10 @@ from bitrill.ops.units.indexed import Indexed
 from bitrill.parts.families import family_of
 
 from ..arith.lut_cells import table_bits
-from ..memories.tables import split
+from ..memories.constant_tables import split
 from ..ops.matvec import MatVecCore
 from ..pipeline.elastic import Elastic
-from .steps import Steps
+from .beat_control import Steps
 
 
 class Decoder(Elaboratable):

@@ -14,8 +14,8 @@ from bitrill.parts.families import family_of
 from ..memories.roms import Words
 from ..pipeline.counters import Lap
 from ..pipeline.elastic import Elastic
+from .beat_control import Steps
 from .indexed import Decoder, IndexedMatVecCore
-from .steps import Steps
 
 
 class PrefixMatVecCore(IndexedMatVecCore):

@@ -7,10 +7,10 @@ from bitrill.arith.accumulate import SumPlan
 from bitrill.ops.units.select import Select
 
 from ..arith.accumulate import Operands, parities
-from ..memories.tables import split
+from ..memories.constant_tables import split
 from ..ops.matvec import MatVecCore
 from ..pipeline.elastic import Elastic
-from .steps import Steps
+from .beat_control import Steps
 
 
 class SelectMatVecCore(MatVecCore):

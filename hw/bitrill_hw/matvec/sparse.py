@@ -13,8 +13,8 @@ from bitrill.ops.units.base import REPLAY_BLOCK
 from bitrill.ops.units.sparse import VECTORS, Sparse
 from bitrill.parts.families import family_of
 
+from ..memories.constant_tables import words as packed
 from ..memories.roms import Words
-from ..memories.tables import words as packed
 from ..ops.matvec import MatVecCore
 from ..pipeline.counters import Lap, Stock
 from ..pipeline.elastic import Elastic
@@ -50,8 +50,8 @@ class SparseSteps(wiring.Component):
 
     Members
     -------
-    those of `bitrill_hw.matvec.steps.Steps` without ``beat`` and ``ends``; ``address``: number of
-    the step that is offered plus 1, modulo the number of steps
+    those of `bitrill_hw.matvec.beat_control.Steps` without ``beat`` and ``ends``; ``address``:
+    number of the step that is offered plus 1, modulo the number of steps
     """
 
     def __init__(

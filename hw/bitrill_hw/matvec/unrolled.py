@@ -6,7 +6,7 @@ from typing import TypeAlias
 
 from amaranth import *
 from bitrill.arith.adder_graph import Operand
-from bitrill.arith.unrolled import element, unrolled_plan
+from bitrill.arith.unrolled_plan import element, unrolled_plan
 from bitrill.ir import IntType
 from bitrill.ops import MatVec
 from bitrill.parts.families import family_of
@@ -21,7 +21,7 @@ Columns: TypeAlias = list[list[Bit]]
 
 
 class UnrolledCore(OneToOne):
-    """The unrolled unit, planned by `bitrill.arith.unrolled`: ``op.latency`` stages."""
+    """The unrolled unit, planned by `bitrill.arith.unrolled_plan`: ``op.latency`` stages."""
 
     op: MatVec
 

@@ -22,14 +22,14 @@ from bitrill.ops.units.runtime import WORDS
 from bitrill.runtime.register_map import blocks_of, window_size
 
 from ..design.register_file import Table, window_port
-from ..memories.tables import split
+from ..memories.constant_tables import split
 from ..ops.depthwise import DepthwiseCore
 from ..ops.matvec import MatVecCore
 from ..ops.threshold import ThresholdCore
 from ..pipeline.elastic import Elastic
 from ..pipeline.fifo import Fifo
 from ..pipeline.stream import OneToOne, beats, connect
-from .steps import Steps
+from .beat_control import Steps
 
 
 class _Runtime(OneToOne):

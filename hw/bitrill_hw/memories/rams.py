@@ -6,9 +6,9 @@ from amaranth.lib import memory, wiring
 from amaranth.lib.wiring import In, Out
 from bitrill.runtime.register_map import REGISTER_BITS
 
+from .constant_tables import words
 from .rom_text import add_module
 from .roms import Roms
-from .tables import words
 
 
 class Ram(wiring.Component):

@@ -6,7 +6,7 @@ import numpy as np
 from amaranth import *
 from bitrill.ops import ArgMax
 
-from ..memories.tables import table
+from ..memories.constant_tables import table
 from ..pipeline.elastic import Elastic
 from ..pipeline.stream import OneToOne
 

@@ -8,7 +8,7 @@ from bitrill.ops import Depthwise
 from bitrill.parts.families import family_of
 
 from ..arith.accumulate import Operands, accumulated, lane_sums, parities, start_words
-from ..memories.tables import split, table
+from ..memories.constant_tables import split, table
 from ..pipeline.counters import count_up
 from ..pipeline.elastic import Elastic
 from ..pipeline.running_results import Running

@@ -8,8 +8,8 @@ from amaranth import *
 from bitrill.arith.l1_products import front, groups
 
 from ..arith.gates import logic
-from ..matvec.steps import Steps
-from ..memories.tables import split
+from ..matvec.beat_control import Steps
+from ..memories.constant_tables import split
 from ..pipeline.elastic import Elastic
 from .matvec import MatVecCore
 

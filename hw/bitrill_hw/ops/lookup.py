@@ -4,7 +4,6 @@ import numpy as np
 from amaranth import *
 from bitrill.ops import Lookup
 
-from ..memories.tables import tables
 from ..pipeline.elastic import Elastic
 from ..pipeline.stream import OneToOne
 

@@ -10,11 +10,11 @@ from bitrill.ops import MatVec
 from bitrill.parts.families import family_of
 
 from ..arith.accumulate import Operands, accumulated, lane_sums, parities, start_words
+from ..matvec.beat_control import Steps
 from ..matvec.border import bordered_weights
-from ..matvec.steps import Steps
 from ..memories.block_rom import BlockRom
-from ..memories.tables import filled, table
-from ..memories.tables import words as packed
+from ..memories.constant_tables import filled, table
+from ..memories.constant_tables import words as packed
 from ..pipeline.elastic import Elastic
 from ..pipeline.stream import OneToOne
 

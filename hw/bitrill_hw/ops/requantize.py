@@ -10,7 +10,7 @@ from bitrill.ops import Requantize
 from bitrill.parts.families import family_of
 
 from ..arith.dsp_slice import Slice
-from ..memories.tables import table
+from ..memories.constant_tables import table
 from ..pipeline.elastic import Elastic
 from ..pipeline.stream import OneToOne, code, elements
 

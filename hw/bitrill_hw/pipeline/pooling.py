@@ -8,7 +8,7 @@ from amaranth import *
 from bitrill.geometry.pooling import Pooling
 from bitrill.ir import IntType
 
-from ..memories.tables import split
+from ..memories.constant_tables import split
 from .counters import Ends, count_up
 from .elastic import Elastic
 from .running_results import Running

@@ -22,8 +22,8 @@ from ..parts.families import family_of
 from .columns import AdderRows, choose
 from .compress import Compressor, Level, compress, staged
 from .l1_products import distance_starts, distances, stored_distances
+from .matrix_protocols import DistanceMatrix, FoldedMatrix
 from .products import Products, constants, products, stored
-from .shapes import DistanceMatrix, FoldedMatrix
 
 
 @dataclass(frozen=True)

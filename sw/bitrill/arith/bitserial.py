@@ -23,8 +23,8 @@ import numpy as np
 from ..errors import SpecError
 from ..ir import IntType
 from .accumulate import Fabric, SumPlan, counted_plan, fabric_of
+from .matrix_protocols import ConstantMatrix, SerialMatrix
 from .products import products
-from .shapes import ConstantMatrix, SerialMatrix
 
 _BIT = IntType(0, 1)
 

@@ -9,7 +9,7 @@ from math import prod
 
 import numpy as np
 
-from .shapes import FoldedMatrix
+from .matrix_protocols import FoldedMatrix
 
 
 @dataclass(frozen=True, eq=False)

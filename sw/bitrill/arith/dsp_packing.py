@@ -31,8 +31,8 @@ from ..errors import SpecError
 from ..ir import IntType, Primitives
 from .accumulate import Fabric, SumPlan, fabric_of, tree
 from .gates import Gate
+from .matrix_protocols import FoldedMatrix
 from .products import Products
-from .shapes import FoldedMatrix
 
 WEIGHT_BITS, X_BITS, SUM_BITS = 25, 18, 48
 """The ports of a slice, all two's complement."""

@@ -24,8 +24,8 @@ import numpy as np
 
 from ..ir import BIPOLAR, IntType
 from .gates import Gate, Source, fewest, gate
+from .matrix_protocols import DistanceMatrix
 from .products import Products, products, stored
-from .shapes import DistanceMatrix
 
 DIRECT = 3
 """Most bits of x for which the distance is made of tables of x and w only."""

@@ -10,9 +10,9 @@ from types import FrameType
 from .. import processes
 from ..errors import BitrillError
 from . import output
-from .faults import Interrupted, as_error, one_line
 from .log import LOG, logging_to_stderr, shown
 from .parser import parse
+from .unexpected import Interrupted, as_error, one_line
 
 STOPS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 

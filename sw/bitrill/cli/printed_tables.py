@@ -43,7 +43,7 @@ def plain(table: TextTable) -> str:
 def fitted(table: TextTable, width: int) -> str:
     """Return a table laid out by rich, at most ``width`` characters wide."""
     from rich.console import Console
-    from rich.table import TextTable as Grid
+    from rich.table import Table as Grid
     from rich.text import Text
 
     console = Console(file=io.StringIO(), width=width, color_system=None)

@@ -5,7 +5,7 @@ from typing import Any
 
 from .. import flow
 from ..flow.boards import fit_in_words
-from ..flow.steps import dropped_in_words
+from ..flow.import_and_fold import dropped_in_words
 from ..resources.estimate import accuracy
 from .printed_tables import text as table
 

@@ -14,7 +14,7 @@ from torch import Tensor, nn
 
 from ..ir import is_searched
 from ..practice import ENDS, FOLDED_ZEROS, HIGH_BITS, WEIGHTS_FIRST, ZEROS
-from . import measures, tracing
+from . import graph_tracing, measures
 from .quantizers.quantized_layers import quantizing_layers
 from .state import CompressionStep
 from .steps.distil import Distil
@@ -138,7 +138,7 @@ def channels(case: Case) -> str | None:
         return None
     ratios = {
         name: _ratio(layer)
-        for name, layer in tracing.weighted_layers(case.module)
+        for name, layer in graph_tracing.weighted_layers(case.module)
         if case.step.table.of(name).scale != "channel"
     }
     worst = max(ratios, key=lambda name: ratios[name], default="")

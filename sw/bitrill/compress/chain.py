@@ -16,7 +16,7 @@ from ..errors import BitrillError, FitError, SpecError, StorageError
 from ..progress import Progress
 from ..storage import remove, write_json
 from ..train import qonnx_export
-from . import measures, sources, teachers, training
+from . import measures, module_training, sources, teachers
 from .advice import Case, advise
 from .checkpoints import Checkpoints
 from .quantizers.quantized_layers import is_quantized
@@ -99,7 +99,7 @@ class Chain:
 
     def run(self) -> list[StepFigures]:
         """Take every step; returns the figures after each."""
-        with training.seeded(self.recipe.training.seed):
+        with module_training.seeded(self.recipe.training.seed):
             state = self._start()
             done = [self.files.load(k, self.redo) for k in range(1, len(self.recipe.steps) + 1)]
             reached = next((k for k, each in enumerate(done) if each is None), len(done))
@@ -113,7 +113,7 @@ class Chain:
 
     def _start(self) -> State:
         """Make the network; check that it accepts the data and returns a number for each class."""
-        with training.seeded(self.recipe.training.seed):  # a teacher starts as the chain did
+        with module_training.seeded(self.recipe.training.seed):  # a teacher starts as the chain did
             module = self.recipe.model.make(self.recipe.folder, self.data)
         check_outputs(module, self.data, "the network")
         return State(
@@ -130,7 +130,7 @@ class Chain:
         step = self.recipe.steps[number - 1]
         state.module = step.reshape(state.module, saved["choices"], state.example)
         try:
-            training.load_state(state.module, saved["module"])
+            module_training.load_state(state.module, saved["module"])
         except (RuntimeError, KeyError, TypeError, ValueError) as error:  # as torch tells it
             reason = " ".join(str(error).split())[:200]
             raise StorageError(

@@ -10,8 +10,8 @@ import torch
 from torch import Tensor, nn
 
 from ..train.evaluation import decisions
-from ..train.prune import Pruned
-from . import coded_size, tracing
+from ..train.magnitude_pruning import Pruned
+from . import coded_size, graph_tracing
 from .quantizers.quantized_layers import quantizing_layers
 
 FLOAT_BITS = 32
@@ -76,7 +76,7 @@ def size(module: nn.Module) -> Size:
     quantized = dict(quantizing_layers(module))
     nonzero = bits = coded = 0
     with torch.no_grad():
-        for name, layer in tracing.weighted_layers(module):
+        for name, layer in graph_tracing.weighted_layers(module):
             values = quantized[name].quant_weight().value if name in quantized else layer.weight
             assert isinstance(values, Tensor)
             nonzero += int((values != 0).sum())

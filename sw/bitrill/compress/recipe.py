@@ -13,9 +13,9 @@ from ..ir import is_searched
 from ..storage import read_bytes
 from . import steps  # noqa: F401 - registers the kinds
 from .keys import number, read, reasons
+from .module_training import Training
 from .sources import DataSource, ModelSource
 from .state import STEPS, CompressionStep
-from .training import Training
 
 TABLES = ("data", "model", "hardware", "training", "step")
 

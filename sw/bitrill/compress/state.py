@@ -12,10 +12,10 @@ from typing import Any, ClassVar, TypeAlias, TypeVar
 import torch
 from torch import Tensor, nn
 
-from ..train.prune import Pruned
+from ..train.magnitude_pruning import Pruned
 from .measures import Measure, accuracy
+from .module_training import Keeper, Loop, Objective, Report, Training
 from .sources import DataSplits
-from .training import Keeper, Loop, Objective, Report, Training
 
 Choices: TypeAlias = dict[str, Any]
 """What a step chose, as plain values: with it the step's network can be built again."""

@@ -30,7 +30,7 @@ class Agreement:
     """Recorded outputs of some frames, and how far each may be from the exact one.
 
     ``recorded``: ``[N, *shape]`` by the name of the output. ``errors``: float error of the last
-    integers in units of these, of the edge's shape (`bitrill.flow.boundaries`). An output of
+    integers in units of these, of the edge's shape (`bitrill.flow.rounding_proofs`). An output of
     numbers agrees if these errors and its own rounding explain its distance from the exact one; an
     output of indices agrees if some such error results in it.
     """

@@ -101,7 +101,7 @@ def build(
     are written, unless the network is predicted not to fit.
     """
     with extra("boards", "build"):
-        from bitrill_boards import making, toolchains, vectors
+        from bitrill_boards import board_folder, toolchains, vectors
         from bitrill_boards.board import every, find
         from bitrill_boards.project import Project
         from bitrill_boards.roofline import made_clock, part_for, require_fit
@@ -132,7 +132,7 @@ def build(
         counters,
     )
     with extra("hw", "build"):
-        made = making.build_board(project, x, progress, files_only=files_only)
+        made = board_folder.build_board(project, x, progress, files_only=files_only)
     return BoardBuild(target, made, len(x), clock)
 
 

@@ -22,7 +22,7 @@ from .data import read_array, to_integers
 from .extras import Progress, extra, logged
 from .result import Json, Result, TextTable
 from .running import Outputs, output_file, write_outputs
-from .verilog import write_verilog
+from .verilog_file import write_verilog
 from .weights import Weights, replace_weights
 
 if TYPE_CHECKING:
@@ -203,11 +203,11 @@ def drive(
 
 def _require_network(place: BoardFolder) -> None:
     """Raise `StorageError` unless the folder's ``network.json`` describes this network."""
-    from bitrill_boards import making, manifest
+    from bitrill_boards import board_folder, manifest
 
     name = "network.json"
     manifest.require(place.folder, place.manifest, [name])
-    if read_bytes(place.folder / name) != making.network_file(place.project):
+    if read_bytes(place.folder / name) != board_folder.network_file(place.project):
         raise StorageError(
             f"{place.folder / name} is not what Bitrill writes for this network; build it again"
         )

@@ -22,7 +22,7 @@ from ..storage import json_bytes, read_bytes, read_json
 from ..timing.predict import Timing, predict
 from . import build_files
 from .build_files import DIGESTS, FILES, REGISTERS
-from .verilog import write_verilog
+from .verilog_file import write_verilog
 
 
 @dataclass(frozen=True)

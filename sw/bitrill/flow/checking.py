@@ -12,12 +12,12 @@ import numpy as np
 from ..errors import SpecError
 from ..ir import Graph
 from .agreement import Agreement
-from .boundaries import Boundaries, Flip, first
 from .compile_options import Numbers
 from .data import on_grid, read_array, to_integers
 from .extras import Progress, logged
+from .import_and_fold import load
 from .result import Json, Result
-from .steps import load
+from .rounding_proofs import Boundaries, Flip, first
 from .weights import read_weights
 
 Recorded: TypeAlias = str | Path | np.ndarray | Mapping[str, np.ndarray]
@@ -84,8 +84,8 @@ def check(
     ``inputs``: an array or .npy file, ``[N, *shape]`` as in the model; ``outputs``: the same, or,
     for a model with several outputs, a mapping or a .npz file by their names. The network is
     evaluated exactly; each frame that disagrees must be explained by decisions so close to a
-    boundary that float32 may take them differently (`bitrill.flow.boundaries`). If none explains
-    it, the file is another network than the one that was recorded.
+    boundary that float32 may take them differently (`bitrill.flow.rounding_proofs`). If none
+    explains it, the file is another network than the one that was recorded.
     """
     graph = load(model, raw_input, input_scale, input_offset)
     x = read_array(Path(inputs)) if isinstance(inputs, str | Path) else np.asarray(inputs)

@@ -21,10 +21,10 @@ from .build_files import check_target
 from .builds import Build, load_build, write_build
 from .compile_options import CompileKeywords, CompileOptions
 from .extras import Progress, logged
+from .import_and_fold import ASSUMED_MHZ, Goal, dropped, fold, fold_for, integers, load, usual_goals
 from .inspection import node_table
 from .result import Json, Result, TextTable, exact_number
-from .steps import ASSUMED_MHZ, Goal, dropped, fold, fold_for, integers, load, usual_goals
-from .verilog import write_verilog
+from .verilog_file import write_verilog
 
 if TYPE_CHECKING:
     from bitrill_boards.board import Board

@@ -15,8 +15,8 @@ from ..timing.predict import predict
 from ..tracking import Tracker, tracked
 from ..zoo import RECIPE, located
 from .extras import Progress, extra, logged
+from .import_and_fold import Goal, fold, fold_for, integers, load
 from .result import Json, Result, TextTable, exact_number
-from .steps import Goal, fold, fold_for, integers, load
 
 if TYPE_CHECKING:
     from ..compress.chain import Figures, StepFigures

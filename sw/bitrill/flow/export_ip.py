@@ -10,7 +10,7 @@ from ..errors import SpecError, StorageError
 from .builds import Build, BuildLike, open_build
 from .extras import Progress, extra, logged
 from .result import Json, Result, TextTable
-from .verilog import write_verilog
+from .verilog_file import write_verilog
 
 if TYPE_CHECKING:
     from bitrill_boards.ip.core import Port
@@ -87,12 +87,12 @@ def export_ip(
     """
     with extra("hw", "export-ip"):
         from bitrill_boards import vectors
-        from bitrill_boards.ip import export, names
+        from bitrill_boards.ip import core_names, export
         from bitrill_boards.ip.core import Core
     _check(stream_bits, samples)
-    given = None if name is None else names.checked(name)
+    given = None if name is None else core_names.checked(name)
     built = open_build(build)
-    chosen = given or names.default(built.graph.name)
+    chosen = given or core_names.default(built.graph.name)
     target = built.folder / "ip" / chosen if out is None else Path(out)
     if target.resolve() == built.folder.resolve():
         raise StorageError(f"{target} is the build itself: the core must go elsewhere")

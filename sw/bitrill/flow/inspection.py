@@ -14,10 +14,10 @@ from ..timing.predict import predict
 from ..zoo import located
 from .compile_options import CompileOptions, Numbers
 from .extras import Progress, logged
+from .import_and_fold import ASSUMED_MHZ, dropped, fold_for, integers, load, usual_goals
 from .inspect_advice import advise
 from .inspect_graph import GraphFile, find_netron, in_html
 from .result import Json, Result, TextTable, exact_number
-from .steps import ASSUMED_MHZ, dropped, fold_for, integers, load, usual_goals
 
 TOTALS = ("parameters", "operations", "weight_bits", "state_bits")
 """Figures of a layer that can be added up."""

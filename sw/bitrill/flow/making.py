@@ -14,7 +14,7 @@ from .board_build import build
 from .compiling import compile
 from .compressing import compress
 from .extras import Progress, logged
-from .project import SOURCES, ProjectFile, Value, load
+from .project_file import SOURCES, ProjectFile, Value, load
 from .reporting import report
 from .result import Json, Result, TextTable
 from .synthesising import synth
@@ -72,9 +72,9 @@ def make(project: str | Path, *, progress: Progress = logged) -> Made:
     """Run the verbs of a project's file in order: from training or a model to a board.
 
     A verb is left alone if its options, its inputs and what it wrote are as they were. Training
-    that was interrupted goes on. ``project``: a TOML file (see `bitrill.flow.project`). The first
-    step whose result is wrong (mismatches) ends it. Raises what the verbs raise, and `SpecError`
-    with all that is wrong in the file.
+    that was interrupted goes on. ``project``: a TOML file (see `bitrill.flow.project_file`). The
+    first step whose result is wrong (mismatches) ends it. Raises what the verbs raise, and
+    `SpecError` with all that is wrong in the file.
     """
     plan = load(Path(project))
     record = _Record(plan)

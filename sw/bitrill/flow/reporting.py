@@ -19,8 +19,8 @@ from .build_files import READY
 from .builds import Build, BuildLike, open_build
 from .data import samples as samples_of
 from .extras import Progress, extra, logged
+from .import_and_fold import ASSUMED_MHZ
 from .result import Json, Result
-from .steps import ASSUMED_MHZ
 from .verifying import decisions
 
 if TYPE_CHECKING:
@@ -72,8 +72,8 @@ def report(
     with extra("report", "report"):
         from ..report import page  # noqa: F401
     if isinstance(source, str | Path) and is_search(Path(source)):
-        found = _search_page(Path(source))
-        return _written(Path(source), out, found.name, found.html())
+        search_page = _search_page(Path(source))
+        return _written(Path(source), out, search_page.name, search_page.html())
     build = open_build(source)
     before = None if diff is None else open_build(diff)
     pages = _Pages(data, samples, clock_mhz, boards, progress)

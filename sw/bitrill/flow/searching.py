@@ -17,8 +17,8 @@ from ..resources.estimate import Resources, network_resources
 from ..timing.predict import predict
 from ..tracking import Tracker, tracked
 from .extras import Progress, extra, logged
+from .import_and_fold import Goal, fold, fold_for, integers, load
 from .result import Json, Result, TextTable, exact_number
-from .steps import Goal, fold, fold_for, integers, load
 
 if TYPE_CHECKING:
     from ..compress.recipe import Hardware

@@ -5,7 +5,7 @@ import difflib
 from collections.abc import Iterable, Mapping
 from typing import get_args
 
-from ..arith.unrolled import estimated_luts
+from ..arith.unrolled_plan import estimated_luts
 from ..errors import FitError, SpecError
 from ..ir import (
     INPUT,

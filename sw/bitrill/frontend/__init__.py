@@ -1,7 +1,7 @@
 """Imports QONNX and ONNX models; `rule` adds import rules of your own. ONNX is used only here."""
 
 from .importer import load_model
-from .reader.functions import Body, BodyNode
+from .reader.local_functions import Body, BodyNode
 from .rules.table import ImportRule, rule
 from .symbolic.call import Call
 from .symbolic.constants import Const, Quantized

@@ -10,8 +10,8 @@ from ..ir.registry import failures, load_packages
 from ..real import Affine
 from .batch_axis import lowered, rewritten
 from .declared import shape_fault, stand_in
+from .model_outputs import sink_of
 from .needed import needed, read
-from .outputs import sink_of
 from .raw_input import Numbers, RawInput
 from .reader import limits
 from .reader.model import Model, Node

@@ -40,8 +40,8 @@ from .structure import (
     is_deep,
     turned_bits,
 )
-from .tables import Note, Table
 from .types import BIPOLAR, WIDEST, IntType, Tensor
+from .written_memories import Note, Table
 
 __all__ = [
     "BIPOLAR",

@@ -1,7 +1,7 @@
 """The function from a layer's accumulator to the next quantizer's integers, as a graph's node.
 
 Imported graphs hold it over exact reals, so that nothing is rounded before it must be;
-`bitrill.passes.thresholds` turns it into integer thresholds, which hardware has.
+`bitrill.passes.thresholding` turns it into integer thresholds, which hardware has.
 """
 
 from dataclasses import dataclass

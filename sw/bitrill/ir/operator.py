@@ -19,8 +19,8 @@ from .channels import Ranges, Wiring
 from .impl import Choice, Cost, Impl, Multiply, Style, Work
 from .schedule import Schedule
 from .structure import Coefficients, Structure
-from .tables import Table
 from .types import WIDEST, Tensor
+from .written_memories import Table
 
 Component = str | Callable[..., object]
 """The hardware of an operator: ``"module:Class"``, imported when it is built, or the class."""
@@ -306,7 +306,7 @@ class Operator(ABC):
 
     @property
     def writable(self) -> bool:
-        """Whether the host writes its `tables` between frames."""
+        """Whether the host writes its `written_memories` between frames."""
         return self.impl is not None and self.impl.writable
 
     def tables(self) -> dict[str, Table]:

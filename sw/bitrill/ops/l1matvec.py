@@ -7,7 +7,7 @@ from typing import cast
 import numpy as np
 
 from ..arith.l1_products import front_stages, groups
-from ..arith.shapes import DistanceMatrix
+from ..arith.matrix_protocols import DistanceMatrix
 from ..errors import SpecError
 from ..ir import Impl, IntType, Ranges, Structure, freeze, must_be_style
 from .units.base import MatrixLike, Unit

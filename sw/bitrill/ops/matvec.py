@@ -86,8 +86,8 @@ class MatVec(Matrix):
     hold a weight other than 0 for the ``pe`` rows at hand; a vector takes at least its beats.
 
     Style ``unrolled``: the weights are in the logic, a vector is a beat, and there is a beat a
-    cycle, with ``latency`` stages (see `bitrill.arith.unrolled`); ``pe`` and ``simd`` are all rows
-    and all columns.
+    cycle, with ``latency`` stages (see `bitrill.arith.unrolled_plan`); ``pe`` and ``simd`` are all
+    rows and all columns.
 
     ``free``: the weights may become any of ``weight_type``, and ``weights`` are the first ones; y
     has the range that all of them can reach. Style ``runtime`` needs free weights; it is folded,

@@ -52,9 +52,9 @@ class Answers:
     def matrix(self) -> np.ndarray:
         """Frames of each class (rows) with each answer (columns)."""
         n = int(max(self.labels.max(), self.decided.max())) + 1
-        found = np.zeros((n, n), np.int64)
-        np.add.at(found, (self.labels, self.decided), 1)
-        return found
+        counts = np.zeros((n, n), np.int64)
+        np.add.at(counts, (self.labels, self.decided), 1)
+        return counts
 
     @property
     def shown_matrix(self) -> list[list[tuple[int, float]]] | None:

@@ -180,7 +180,7 @@ class BuildPage:
         total = sum((r.used for r in rows), Resources())
         energy = sum((r.energy for r in rows), Energy())
         low, high = energy.range
-        found = [
+        shown = [
             (
                 "frames a second",
                 brief(self.fps),
@@ -199,8 +199,8 @@ class BuildPage:
         ]
         if self.answers is not None:
             right = f"{self.answers.right:,} of {len(self.answers.labels):,} frames"
-            found.insert(0, ("accuracy", percent(self.answers.accuracy), right))
-        return found
+            shown.insert(0, ("accuracy", percent(self.answers.accuracy), right))
+        return shown
 
     def sentences(
         self, rows: Sequence[LayerRow], times: dict[str, OperatorTimes] | None

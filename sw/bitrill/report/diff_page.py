@@ -106,7 +106,7 @@ class DiffPage:
         pages = (self.before, self.after)
         totals = [sum(network_resources(p.graph).values(), Resources()) for p in pages]
         energy = [sum(e.total for e in energies(p.graph, p.switching).values()) for p in pages]
-        found = [
+        figures = [
             _counted("cycles a frame", *(float(p.predicted.ii) for p in pages)),
             _figure("frames a second", brief, *(p.fps for p in pages)),
             _counted("latency, cycles", *(p.predicted.latency for p in pages)),
@@ -121,8 +121,8 @@ class DiffPage:
         a, b = self.before.answers, self.after.answers
         if a is not None and b is not None:
             figure = _figure("accuracy", percent, a.accuracy, b.accuracy)
-            found.insert(0, replace(figure, points=True))
-        return tuple(found)
+            figures.insert(0, replace(figure, points=True))
+        return tuple(figures)
 
     @cached_property
     def layers(self) -> tuple[LayerChange, ...]:
@@ -132,7 +132,7 @@ class DiffPage:
         figures = [_layer_figures(p) for p in pages]
         paired = pairs(self.before.graph, self.after.graph)
         gone = set(old) - set(paired.values())
-        found = []
+        all_layers = []
         for name, was in [
             *((n, paired.get(n)) for n in new),
             *((None, n) for n in old if n in gone),
@@ -142,10 +142,10 @@ class DiffPage:
             state = "new" if a is None else "gone" if b is None else _state(changes)
             kind = (b or a).kind  # pyright: ignore[reportOptionalMemberAccess]
             before, after = figures[0].get(was or ""), figures[1].get(name or "")
-            found.append(
+            all_layers.append(
                 LayerChange(name or was or "", was or "", kind, state, changes, before, after)
             )
-        return tuple(found)
+        return tuple(all_layers)
 
     def sentences(self) -> list[str]:
         """Return the change in a few sentences."""
@@ -176,15 +176,15 @@ class DiffPage:
         if a is None or b is None:
             return None
         was, now = a.decided == a.labels, b.decided == b.labels
-        found = []
+        kinds = []
         for words, of in (("became wrong", was & ~now), ("became right", ~was & now)):
             numbers = np.flatnonzero(of)
             shown = tuple(
                 Wrong(k, int(a.decided[k]), int(b.decided[k]), image_uri(b.frames[k]))
                 for k in numbers[:SHOWN].tolist()
             )
-            found.append((words, len(numbers), shown))
-        return tuple(found)
+            kinds.append((words, len(numbers), shown))
+        return tuple(kinds)
 
 
 def _figure(name: str, form: Callable[[float], str], before: float, after: float) -> Figure:

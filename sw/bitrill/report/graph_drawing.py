@@ -107,7 +107,7 @@ def _label(graph: Graph, edge: str) -> str:
 def _tracks(spans: Iterable[tuple[int, int]]) -> dict[tuple[int, int], int]:
     """Give each span of rows the first track in which it meets no other; short spans first."""
     used: list[list[tuple[int, int]]] = []
-    found: dict[tuple[int, int], int] = {}
+    tracks: dict[tuple[int, int], int] = {}
     for a, b in sorted(set(spans), key=lambda s: (s[1] - s[0], s)):
         free = (
             k for k, taken in enumerate(used) if all(b <= low or a >= high for low, high in taken)
@@ -116,5 +116,5 @@ def _tracks(spans: Iterable[tuple[int, int]]) -> dict[tuple[int, int], int]:
         if track == len(used):
             used.append([])
         used[track].append((a, b))
-        found[a, b] = track
-    return found
+        tracks[a, b] = track
+    return tracks

@@ -45,15 +45,15 @@ def _style(template: str) -> str:
 
 @cache
 def _environment() -> Environment:
-    found = Environment(
+    environment = Environment(
         loader=FileSystemLoader(TEMPLATES),
         autoescape=True,
         undefined=StrictUndefined,
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    found.filters |= {"count": count, "short": short, "brief": brief, "percent": percent}
-    return found
+    environment.filters |= {"count": count, "short": short, "brief": brief, "percent": percent}
+    return environment
 
 
 def count(value: float) -> str:

@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from ..errors import SpecError
-from .axes import Axis, axis
+from .drawing_axes import Axis, axis
 from .images import svg_image
 from .page import brief, percent, render
 

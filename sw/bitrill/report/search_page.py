@@ -8,7 +8,7 @@ from functools import cached_property
 from itertools import combinations
 
 from ..search import history
-from .axes import Axis, axis
+from .drawing_axes import Axis, axis
 from .importance import importance
 from .page import brief, count, percent, render
 
@@ -126,7 +126,7 @@ class SearchPage:
     def cards(self) -> list[tuple[str, str, str]]:
         """Return the figures at the top: name, value, and what stands below it."""
         ended = f"{self.failed:,} failed, {self.pruned:,} pruned"
-        found = [
+        cards = [
             ("trials", f"{self.finished:,} of {self.asked:,}", ended),
             ("front", f"{len(self.front):,}", "trials that no other beats"),
         ]
@@ -134,8 +134,8 @@ class SearchPage:
             values = [t.figures[name] for t in self.front if name in t.figures]
             if values:
                 span = f"{form(name, min(values))} to {form(name, max(values))}"
-                found.append((FIGURES[name], span, "on the front"))
-        return found
+                cards.append((FIGURES[name], span, "on the front"))
+        return cards
 
     @property
     def planes(self) -> tuple[Plane, ...]:
@@ -177,12 +177,12 @@ class SearchPage:
     @property
     def lines(self) -> tuple[Line, ...]:
         """Every measured trial as a line; those of the front come last, on top."""
-        found = []
+        lines = []
         for k, t in enumerate(self.measured):
             at = [(n * self.step, a.places[k]) for n, a in enumerate(self.axes)]
             points = [f"{x} {LINES_HIGH * (1 - p):.1f}" for x, p in at if p is not None]
-            found.append(Line(t, f"M{'L'.join(points)}", title(t)))
-        return tuple(sorted(found, key=lambda line: line.trial.front))
+            lines.append(Line(t, f"M{'L'.join(points)}", title(t)))
+        return tuple(sorted(lines, key=lambda line: line.trial.front))
 
     @property
     def importance(self) -> tuple[tuple[str, tuple[float | None, ...]], ...]:

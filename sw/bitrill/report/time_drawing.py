@@ -46,7 +46,7 @@ def time_row(name: str, kind: str, times: OperatorTimes, latency: int, load: flo
     scale = WIDE / (latency + 1)
     waited = times.waited
     busy = times.last - times.first + 1 - sum(waited.values())
-    left, wide = times.first * scale, (times.last + 1 - times.first) * scale
+    start, wide = times.first * scale, (times.last + 1 - times.first) * scale
     return TimeRow(
         name,
         kind,
@@ -56,7 +56,7 @@ def time_row(name: str, kind: str, times: OperatorTimes, latency: int, load: flo
         waited[Wait.INPUT],
         waited[Wait.OUTPUT],
         load,
-        round(left, 1),
+        round(start, 1),
         round(max(1.0, wide), 1),
         tuple(areas),
     )

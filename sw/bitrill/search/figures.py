@@ -109,11 +109,13 @@ class Constraints:
 
     def broken(self, figures: Mapping[str, Any], slack: float = 0.0) -> list[str]:
         """Return in words the constraints that figures miss by more than ``slack``."""
-        told: list[str] = []
+        constraints: list[str] = []
         for name, share in self.misses(figures).items():
             if share > slack and name == "board":
-                told.append(f"{self.board} does not fit ({100 * (1 + share):.0f} % of it)")
+                constraints.append(f"{self.board} does not fit ({100 * (1 + share):.0f} % of it)")
             elif share > slack:
                 word = "least" if OBJECTIVES[name] == MOST else "most"
-                told.append(f"{name} {figures[name]:,.6g}, at {word} {getattr(self, name):,.6g}")
-        return told
+                constraints.append(
+                    f"{name} {figures[name]:,.6g}, at {word} {getattr(self, name):,.6g}"
+                )
+        return constraints

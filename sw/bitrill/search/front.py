@@ -20,8 +20,8 @@ from . import toml
 from .paths import Tables, with_values
 from .ranks import beats, costs
 from .space import Space
-from .storage import ended
 from .trial import Outcome
+from .trial_storage import ended
 
 HARDWARE = ("lcs", "ramb18", "dsp", "fps", "latency_ns", "energy_nj")
 """Figures of each point beside its accuracies."""

@@ -93,17 +93,17 @@ def _stored(folder: Path, name: str, front: Mapping[int, Trial]) -> tuple[Trial,
     optuna.logging.set_verbosity(optuna.logging.WARNING)
     try:
         study = optuna.load_study(study_name=name, storage=f"sqlite:///{file.absolute()}")
-        found = study.get_trials(deepcopy=False)
+        trials = study.get_trials(deepcopy=False)
     except KeyError as error:
         raise StorageError(f"{file} holds no search named {name!r}") from error
     except (RuntimeError, SQLAlchemyError, optuna.exceptions.StorageInternalError) as error:
         raise StorageError(f"{file} is not a search of this version of optuna") from error
-    return tuple(_of_stored(t, front.get(t.number), folder) for t in found)
+    return tuple(_of_stored(t, front.get(t.number), folder) for t in trials)
 
 
 def _of_stored(stored: FrozenTrial, point: Trial | None, folder: Path) -> Trial:
     """Return a trial as the storage has it; where it lacks figures, those of the front."""
-    ended = stored.user_attrs.get("ended", {})  # see `storage.Ended`
+    ended = stored.user_attrs.get("ended", {})  # see `trial_storage.Ended`
     figures = _numbers(ended.get("figures", {}))
     return Trial(
         stored.number,

@@ -10,10 +10,10 @@ from typing import TypeAlias
 
 from optuna.trial import Trial, TrialState
 
-from ..compress import sources, tracing
+from ..compress import graph_tracing, sources
 from ..compress.chain import check_outputs
+from ..compress.module_training import seeded
 from ..compress.quantizers.quantizer_table import INPUT, require_matches
-from ..compress.training import seeded
 from ..errors import StorageError
 from ..jobs import Executor, Team, marked
 from ..progress import Progress
@@ -25,8 +25,8 @@ from .paths import with_values
 from .ranks import costs, kept
 from .samplers import drawn
 from .space import Space
-from .storage import EndedTrial, Trials, answering, open_trials
 from .trial import Item, Outcome, SearchWork, run
+from .trial_storage import EndedTrial, Trials, answering, open_trials
 
 Workers: TypeAlias = Team[Item, Outcome]
 """Workers that do trials."""
@@ -173,7 +173,7 @@ def prepared(space: Space) -> tuple[sources.DataSplits | None, str, list[str]]:
         check_outputs(module, data, "the network")
     place = (recipe.model.module or "").rpartition(":")[0]
     source = read_bytes(recipe.folder / place).decode() if place.endswith(".py") else ""
-    layers = [name for name, _ in tracing.weighted_layers(module)]
+    layers = [name for name, _ in graph_tracing.weighted_layers(module)]
     _require_layers(space, layers)
     return data, source, layers
 

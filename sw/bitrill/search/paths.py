@@ -12,10 +12,10 @@ from collections.abc import Mapping
 from dataclasses import fields
 from typing import Any, TypeAlias
 
+from ..compress.module_training import Training
 from ..compress.quantizers.quantizer_table import PatternSettings
 from ..compress.sources import ModelSource
 from ..compress.state import STEPS
-from ..compress.training import Training
 from ..errors import SpecError, meant
 from .domains import Value
 

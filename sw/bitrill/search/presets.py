@@ -36,11 +36,11 @@ class Preset:
 
     def domains(self, layers: Iterable[str]) -> dict[str, Domain]:
         """Return the keys of all layers with their values."""
-        found: dict[str, Domain] = {}
+        domains: dict[str, Domain] = {}
         for layer in layers:
             weights, acts = self.keys(layer)
-            found |= {weights: Categories(self.weights), acts: Categories(self.acts)}
-        return found
+            domains |= {weights: Categories(self.weights), acts: Categories(self.acts)}
+        return domains
 
     def start(self, layers: Iterable[str]) -> tuple[dict[str, Value], ...]:
         """Return the values of networks whose layers are all alike."""

@@ -24,15 +24,15 @@ def beats(a: Sequence[float], b: Sequence[float]) -> bool:
 
 def ranks(points: Sequence[Sequence[float]]) -> list[int]:
     """Return the front of each point: 0 if none beats it, 1 if only those of 0 do, and so on."""
-    found = [-1] * len(points)
+    fronts = [-1] * len(points)
     rank = 0
-    while -1 in found:
-        left = [k for k, r in enumerate(found) if r < 0]
-        front = [k for k in left if not any(beats(points[j], points[k]) for j in left)]
+    while -1 in fronts:
+        unranked = [k for k, r in enumerate(fronts) if r < 0]
+        front = [k for k in unranked if not any(beats(points[j], points[k]) for j in unranked)]
         for k in front:
-            found[k] = rank
+            fronts[k] = rank
         rank += 1
-    return found
+    return fronts
 
 
 def kept(points: Mapping[int, Sequence[float]], share: float) -> set[int]:

@@ -180,13 +180,13 @@ class _Reading:
         if not isinstance(table, Mapping) or not (table or preset):
             self.faults.append("the space is empty: [space] must name a key with its values")
             return {}
-        found: dict[str, Domain] = {}
+        domains: dict[str, Domain] = {}
         for key, given in table.items():
             try:
-                found[key] = domain(given, f"space: {key!r}")
+                domains[key] = domain(given, f"space: {key!r}")
             except SpecError as error:
                 self.faults += reasons(error)
-        return found
+        return domains
 
 
 def _toml(path: Path) -> dict[str, Any]:
@@ -270,8 +270,8 @@ def _wrong_preset(space: Space) -> list[str]:
     steps, number_ = space.tables.get("step", []), space.preset.step
     kinds = [f"{k} {step.get('kind')}" for k, step in enumerate(steps, 1)]
     if f"{number_} quantize" not in kinds:
-        told = ", ".join(kinds) or "none"
-        faults.append(f"preset: step must be one of kind quantize (steps: {told}), not {number_}")
+        given = ", ".join(kinds) or "none"
+        faults.append(f"preset: step must be one of kind quantize (steps: {given}), not {number_}")
     budgets = ("lcs", "energy_nj", "latency_ns")
     if all(getattr(space.constraints, name) is None for name in budgets):
         faults.append(f"preset: haq needs a budget: one of {', '.join(budgets)} in [constraints]")

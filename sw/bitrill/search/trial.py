@@ -17,9 +17,9 @@ from ..compress.sources import DataSplits
 from ..errors import BitrillError, FitError
 from ..jobs import Place
 from ..progress import Progress
-from .chains import SharedChain
 from .domains import Value
 from .figures import SLACK, Answer, Answers
+from .shared_chains import SharedChain
 from .space import Space
 
 State = Literal["done", "short", "pruned", "failed"]

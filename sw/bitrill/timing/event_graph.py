@@ -153,15 +153,15 @@ class EventGraph(NetworkEvents[System]):
         latest[k] = 0
         return self.relaxation(start, latest={stream: latest})
 
-    def relaxation(self, start: list[np.ndarray] | None = None, **more: Any) -> Relaxation:
+    def relaxation(self, start: list[np.ndarray] | None = None, **options: Any) -> Relaxation:
         """Start a relaxation at the slowest operator's interval.
 
-        ``start``: times, those of events without a gap if None; ``more``: as for `Relaxation`.
+        ``start``: times, those of events without a gap if None; ``options``: as for `Relaxation`.
         """
         interval = self.slowest.interval
         unit, period = interval.denominator, interval.numerator
         start = start or [self.system.steps(s, unit) for s in range(len(self.system.sizes))]
-        return Relaxation(self.system, start, unit=unit, period=period, **more)
+        return Relaxation(self.system, start, unit=unit, period=period, **options)
 
     def _least(self, part: OperatorEvents, at_least: Fraction) -> LeastInterval:
         """Return the interval of an operator alone, ``at_least`` where it is none longer."""

@@ -44,12 +44,12 @@ class RowEventGraph(NetworkEvents[RowSystem]):
         latest = self.system.event(stream, k, -NEVER)
         return self.relaxation(start, latest={stream: latest})
 
-    def relaxation(self, start: list[Rows] | None = None, **more: Any) -> RowRelaxation:
+    def relaxation(self, start: list[Rows] | None = None, **options: Any) -> RowRelaxation:
         """Start a relaxation at the slowest operator's interval; parameters as of `EventGraph`."""
         interval = self.slowest.interval
         unit, period = interval.denominator, interval.numerator
         start = start or self.system.even(unit)
-        return RowRelaxation(self.system, start, unit=unit, period=period, **more)
+        return RowRelaxation(self.system, start, unit=unit, period=period, **options)
 
     @property
     def the_mirror(self) -> RowSystem:
@@ -68,12 +68,12 @@ class RowEventGraph(NetworkEvents[RowSystem]):
         Of each, a stream that takes it, and all its streams.
         """
         interval, slowest = self.slowest.interval, self.slowest.anchor.stream
-        found = []
+        full_operators = []
         for part in self._operators.values():
             full = [s for s in part.streams if self.system.spans[s] == interval]
             if full and slowest not in part.streams:
-                found.append((full[0], part.streams))
-        return found
+                full_operators.append((full[0], part.streams))
+        return full_operators
 
     def near(self, fifo: EdgeFifo, each: int) -> range:
         """Return the streams of so many operators on each side of a FIFO, and of those between."""

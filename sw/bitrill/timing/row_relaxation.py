@@ -180,9 +180,9 @@ class RowRelaxation(Sweeps):
         raised = None
         for number in self.system.into[s]:
             due = self._due.pop(number, None)
-            more = None if due is None else self._apply(number, due)
-            if more is not None:
-                raised = more if raised is None else raised | more
+            by_rule = None if due is None else self._apply(number, due)
+            if by_rule is not None:
+                raised = by_rule if raised is None else raised | by_rule
         if self._fresh[s]:
             self._fresh[s] = False
             u = self.times[s]

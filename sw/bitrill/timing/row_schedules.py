@@ -68,9 +68,9 @@ def operator_rows(
                 continue
             lowest += (height - lowest) % step
             tried = (lowest, step, height)
-            found = stretched(node, tried, rows, mirrored=mirrored, thin=thin)
-            if found is not None:
-                return found
+            stretched_rows = stretched(node, tried, rows, mirrored=mirrored, thin=thin)
+            if stretched_rows is not None:
+                return stretched_rows
     return _made(node, "out", mirrored=mirrored, thin=thin)
 
 
@@ -99,12 +99,12 @@ def stretched(
         tall = [n.y.shape[0] for n in (*nodes, node)]
     except BitrillError:
         return None
-    more = (height - lowest) // step
-    if tall[2] - tall[0] != more * (tall[1] - tall[0]):
+    repeats = (height - lowest) // step
+    if tall[2] - tall[0] != repeats * (tall[1] - tall[0]):
         return None
     made = [_made(n, rows, mirrored=mirrored, thin=thin) for n in nodes]
     systems, numbers = [system for system, _ in made], made[0][1]
-    whole = _stretch(systems, more)
+    whole = _stretch(systems, repeats)
     if whole is None or (whole.sizes[numbers["in"]], whole.sizes[numbers["out"]]) != (
         node.beats_in,
         node.beats_out,
@@ -112,7 +112,7 @@ def stretched(
         return None
     if mirrored:
         mirrors = [s.mirror for s in systems if s.mirror is not None]
-        whole.mirror = _stretch(mirrors, more)
+        whole.mirror = _stretch(mirrors, repeats)
         if whole.mirror is None:
             return None
     return whole, numbers
@@ -124,8 +124,8 @@ def lower(node: Operator, height: int) -> Operator:
     return node.replace(operands=operands)
 
 
-def _stretch(systems: Sequence[RowSystem], more: int) -> RowSystem | None:
-    """Return the first system with the rows between it and the next ``more`` times."""
+def _stretch(systems: Sequence[RowSystem], repeats: int) -> RowSystem | None:
+    """Return the first system with the rows between it and the next ``repeats`` times."""
     a, b = systems
     counts = np.array([s.counts for s in systems])
     spans = np.array([s.spans for s in systems]) // counts
@@ -137,23 +137,23 @@ def _stretch(systems: Sequence[RowSystem], more: int) -> RowSystem | None:
     for count, n, span, places in zip(
         counts[0].tolist(), rows.tolist(), spans[0].tolist(), a.places, strict=True
     ):
-        whole.stream_of_rows((count + n * more) * span, count + n * more, places)
+        whole.stream_of_rows((count + n * repeats) * span, count + n * repeats, places)
     for low, high in zip(a.rules, b.rules, strict=True):
         n = int(rows[low.dst]), int(rows[low.src])
         if not _equal(_grown(low, 1, n), high):
             return None
-        whole.put(_grown(low, more, n))
+        whole.put(_grown(low, repeats, n))
     return whole
 
 
-def _grown(rule: RowRule, more: int, rows: tuple[int, int]) -> RowRule:
-    """Return a rule with ``rows`` of destination and source put in ``more`` times."""
+def _grown(rule: RowRule, repeats: int, rows: tuple[int, int]) -> RowRule:
+    """Return a rule with ``rows`` of destination and source put in ``repeats`` times."""
     dst, src = rows
     middle = len(rule.first) // 2
-    body = rule.first[middle - dst : middle] + src * np.arange(1, more + 1)[:, None]
-    ends = rule.first[:middle], rule.first[middle:] + more * src
+    body = rule.first[middle - dst : middle] + src * np.arange(1, repeats + 1)[:, None]
+    ends = rule.first[:middle], rule.first[middle:] + repeats * src
     first = np.concatenate([ends[0], body.reshape(-1), ends[1]])
-    same = np.tile(rule.kind[middle - dst : middle], more)
+    same = np.tile(rule.kind[middle - dst : middle], repeats)
     kind = np.concatenate([rule.kind[:middle], same, rule.kind[middle:]])
     return replace(rule, first=first, kind=kind)
 

@@ -8,7 +8,7 @@ from torch import Tensor
 from torch.autograd.function import FunctionCtx
 from torch.nn import functional
 
-from ..frontend.reader.functions import DOMAIN
+from ..frontend.reader.local_functions import DOMAIN
 
 STEP = 0.2
 """The paper's eta: length of a layer's gradient over the root of the number of its weights."""

@@ -9,7 +9,7 @@ import torch
 from torch import Tensor, nn
 from torch.autograd.function import BackwardCFunction, FunctionCtx
 
-from ..frontend.reader.functions import DOMAIN
+from ..frontend.reader.local_functions import DOMAIN
 
 LARGEST = 2.0
 """Largest activation; batch norm leaves few values above it."""

@@ -16,7 +16,7 @@ from onnx import TensorProto, helper
 from torch import Tensor, nn
 
 from ..errors import SpecError
-from ..frontend.reader.functions import (
+from ..frontend.reader.local_functions import (
     DOMAIN,
     IR_VERSION,
     VERSION,

@@ -17,7 +17,7 @@ import onnxruntime
 from onnx import numpy_helper
 
 from ..errors import BitrillError, SpecError, UnsupportedError
-from ..frontend.reader.functions import (
+from ..frontend.reader.local_functions import (
     DOMAIN,
     l1_conv_function,
     l1_matmul_function,

@@ -11,7 +11,7 @@ import torch
 from onnx import TensorProto, helper
 from torch import Tensor, nn
 
-from ..frontend.reader.functions import IR_VERSION
+from ..frontend.reader.local_functions import IR_VERSION
 from .onnx_nodes import OPSET, QONNX, Nodes
 from .precise_layers import PreciseActivation, PreciseLinear
 

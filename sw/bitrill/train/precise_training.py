@@ -24,7 +24,7 @@ from torch import Tensor
 from torch.nn import functional
 
 from ..arith.shared_columns import Way, share
-from ..arith.unrolled import problem
+from ..arith.unrolled_plan import problem
 from ..errors import MismatchError, ToolError
 from ..frontend import load_model
 from ..lowering import to_integer

@@ -22,7 +22,7 @@ from brevitas.proxy.runtime_quant import ActQuantProxyFromInjectorBase
 from torch import Tensor, nn
 
 from ..errors import MismatchError, SpecError, ToolError, UnsupportedError
-from ..frontend.reader.functions import (
+from ..frontend.reader.local_functions import (
     DOMAIN,
     VERSION,
     l1_conv_function,

@@ -6,7 +6,7 @@ import brevitas.nn as qnn
 import torch
 from torch import Tensor, nn
 
-from . import brevitas_quantizers, convolutional, datasets, prune
+from . import brevitas_quantizers, convolutional, datasets, magnitude_pruning
 from .adder import AdderLinear
 from .convolutional import INPUT_BITS
 from .grid_weights import CodebookWeight, FgqWeight, PotWeight, TtqWeight
@@ -87,7 +87,7 @@ def build(options: Options) -> nn.Sequential:
     else:
         network = nn.Sequential(nn.Flatten(), normalize, *_dense(options))
     if options.prune:
-        prune.wrap(network)
+        magnitude_pruning.wrap(network)
     brevitas_quantizers.init_weights(network)
     return network
 

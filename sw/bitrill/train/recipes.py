@@ -81,7 +81,7 @@ class Options(RunOptions):
       ``(x - mean) / std`` itself, ``2x - 1`` by default.
     - ``width``: channels of the first layer of a convolutional recipe, as published by default,
       fewer for digits.
-    - ``prune``: share of each layer's weights that become zero, by magnitude (`prune`).
+    - ``prune``: share of each layer's weights that become zero, by magnitude (`magnitude_pruning`).
 
     Weights are binary and activations of 1 bit by default; int4 and 4 bits in convolutional recipes
     other than ``cnv``. Training uses Adam at 0.02 with a cosine schedule and squared hinge loss;

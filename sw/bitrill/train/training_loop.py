@@ -20,7 +20,7 @@ from . import (
     brevitas_quantizers,
     datasets,
     grid_weights,
-    prune,
+    magnitude_pruning,
     qonnx_export,
     recipe_networks,
     weight_statistics,
@@ -59,7 +59,7 @@ class _Run:
         torch.manual_seed(options.seed)
         network = recipe_networks.build(options)
         if options.prune and options.recipe in WIDTHS:
-            prune.drop_constant_inputs(network, x)
+            magnitude_pruning.drop_constant_inputs(network, x)
         optimizer = torch.optim.Adam(network.parameters(), lr=LEARNING_RATE)
         steps = options.n_epochs * (len(x) // options.batch)
         schedule = torch.optim.lr_scheduler.CosineAnnealingLR(optimizer, steps)
@@ -91,7 +91,7 @@ class _Run:
 
         def step(chosen: Tensor, k: int) -> float:
             if self.options.prune:
-                prune.update(self.network, self.options.prune, k, steps)
+                magnitude_pruning.update(self.network, self.options.prune, k, steps)
             return self._step(x[chosen], labels[chosen])
 
         hint = "; try another seed, or check mean and std"

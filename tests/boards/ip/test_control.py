@@ -11,7 +11,7 @@ import pytest
 from amaranth.sim import Simulator
 from bitrill import flow
 from bitrill.timing.event_graph import EventGraph
-from bitrill_boards.ip import counters
+from bitrill_boards.ip import counter_reader
 from bitrill_boards.shell.ip_control import IpControl
 from bitrill_boards.shell.ip_registers import CLEAR, HOLD, IDENTITY, REGISTERS, RegisterMap
 from boards.ip.exported import export, icarus, times
@@ -135,14 +135,14 @@ def test_counters_name_the_slowest_layer(small_compiled: flow.Compiled, core: Pa
     for layer, rest in re.findall(r"^layer (\w+): (.*)$", printed, re.MULTILINE):
         pairs = re.findall(r"(\w+) (\d+)", rest)
         counts |= {f"{layer}_{name}": int(value) for name, value in pairs}
-    assert counters.layers(counts) == [n.name for n in graph.nodes]
+    assert counter_reader.layers(counts) == [n.name for n in graph.nodes]
     assert {n.name: counts[f"{n.name}_BEATS"] for n in graph.nodes} == {
         n.name: 16 * n.beats_in for n in graph.nodes
     }
     stream = EventGraph(graph, graph.depths).slowest.anchor.stream
     events = EventGraph(graph, graph.depths)
     slowest = next(name for (name, _), k in events.streams.items() if k == stream)
-    assert counters.slowest(counts) == slowest
+    assert counter_reader.slowest(counts) == slowest
 
 
 def test_the_host_reads_counters(core: Path) -> None:
@@ -154,17 +154,17 @@ def test_the_host_reads_counters(core: Path) -> None:
     values |= {names["DIGEST_LOW"]: digest & 0xFFFFFFFF, names["DIGEST_HIGH"]: digest >> 32}
     values |= {names["CYCLES_LOW"]: 1000, names["CYCLES_HIGH"]: 0}
     written = []
-    counts = counters.read_all(sheet, values.__getitem__, lambda o, v: written.append((o, v)))
+    counts = counter_reader.read_all(sheet, values.__getitem__, lambda o, v: written.append((o, v)))
     assert written == [(names["CONTROL"], HOLD), (names["CONTROL"], 0)]
     assert counts["CYCLES"] == 1000
-    text = counters.report(counts).splitlines()
+    text = counter_reader.report(counts).splitlines()
     assert text[0] == f"{counts['FRAMES_IN']} frames in, {counts['FRAMES_OUT']} out, in 1000 cycles"
-    assert text[-1] == f"slowest: {counters.layers(counts)[0]}"
-    counters.clear(sheet, lambda o, v: written.append((o, v)))
+    assert text[-1] == f"slowest: {counter_reader.layers(counts)[0]}"
+    counter_reader.clear(sheet, lambda o, v: written.append((o, v)))
     assert written[-1] == (names["CONTROL"], CLEAR)
     values[names["DIGEST_LOW"]] ^= 1
     with pytest.raises(ValueError, match="these registers are of network"):
-        counters.read_all(sheet, values.__getitem__, lambda o, v: None)
+        counter_reader.read_all(sheet, values.__getitem__, lambda o, v: None)
 
 
 def test_the_page_has_the_registers() -> None:

@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 from bitrill import flow
 from bitrill.errors import BitrillError, SpecError, StorageError
-from bitrill_boards.ip import names
+from bitrill_boards.ip import core_names
 from boards.ip.exported import export, icarus, simulated, times
 
 
@@ -135,7 +135,7 @@ def test_a_name_must_be_an_identifier(
 
 def test_any_network_has_a_default_name() -> None:
     for given in ("torch-jit-export", "Module", "", "äß", "9__lives_", "x" * 99, "out", "net"):
-        assert names.checked(names.default(given))
+        assert core_names.checked(core_names.default(given))
 
 
 @pytest.mark.parametrize("options", [{"stream_bits": 12}, {"stream_bits": 0}, {"samples": 0}])

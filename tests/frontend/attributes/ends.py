@@ -6,7 +6,7 @@ from collections.abc import Iterable
 from typing import Any
 
 import numpy as np
-from bitrill.frontend.reader.functions import DOMAIN
+from bitrill.frontend.reader.local_functions import DOMAIN
 from bitrill.frontend.rules.table import CHANNELS_LAST, QONNX
 from frontend.attributes.cases import IMAGE, Cases, f, ints, long, node
 from frontend.attributes.differential import Case, X

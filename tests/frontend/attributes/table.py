@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from bitrill.frontend.reader.functions import DOMAIN
+from bitrill.frontend.reader.local_functions import DOMAIN
 from bitrill.frontend.rules.table import CHANNELS_LAST, QONNX
 from frontend.attributes.arithmetic import (
     batch_norm,

@@ -11,7 +11,7 @@ import numpy as np
 import onnx
 import pytest
 from bitrill.errors import UnsupportedError
-from bitrill.frontend.reader.functions import (
+from bitrill.frontend.reader.local_functions import (
     DOMAIN,
     L1_CONV,
     L1_MATMUL,

@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 from bitrill.errors import UnsupportedError
-from bitrill.frontend.reader.functions import DOMAIN
+from bitrill.frontend.reader.local_functions import DOMAIN
 from bitrill.ir import Stage, verify
 from bitrill.lowering import to_integer
 from bitrill.ops import Divide

@@ -11,7 +11,7 @@ import onnx
 import pytest
 from bitrill.errors import UnsupportedError
 from bitrill.frontend import load_model
-from bitrill.frontend.reader.functions import (
+from bitrill.frontend.reader.local_functions import (
     LUT_LAYER,
     OPSETS,
     THERMOMETER,

@@ -9,7 +9,7 @@ import pytest
 from bitrill.ir import BIPOLAR, IntType, Operator
 from bitrill.ops import MatVec, Threshold
 from bitrill_hw.design.build import component
-from bitrill_hw.memories.tables import words
+from bitrill_hw.memories.constant_tables import words
 from ops import test_depthwise, test_matvec, test_threshold
 from ops.suite import STALLS, least_times, pack, pattern, simulate
 from ops.test_matvec import POT, TERNARY, matvec

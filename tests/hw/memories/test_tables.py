@@ -14,9 +14,9 @@ from amaranth.lib import memory, wiring
 from amaranth.lib.wiring import In, Out
 from amaranth.sim import Simulator
 from bitrill.ir.structure import ALONE
+from bitrill_hw.memories.constant_tables import table, tables, words
 from bitrill_hw.memories.rom_text import PREFIX
 from bitrill_hw.memories.roms import convert
-from bitrill_hw.memories.tables import table, tables, words
 from bitrill_hw.pipeline.elastic import Elastic
 from bitrill_hw.synth import synthesis
 from bitrill_hw.synth.synthesis import synthesise_layers

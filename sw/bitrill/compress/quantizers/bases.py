@@ -8,7 +8,7 @@ import torch
 from torch import Tensor
 
 from .binary import BYTE, signs
-from .weights import Fitted, at_least_tiny, grid, word
+from .weight_words import Fitted, at_least_tiny, grid, word
 
 MOST = 4
 """Largest number of signs of a weight: the hardware's codebooks have at most 16 values."""

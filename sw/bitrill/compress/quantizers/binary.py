@@ -6,7 +6,7 @@ import torch
 from torch import Tensor, nn
 
 from ...train.grid_weights import straight
-from .weights import Fitted, Scaled, at_least_tiny, grid, word
+from .weight_words import Fitted, Scaled, at_least_tiny, grid, word
 
 
 def signs(x: Tensor) -> Tensor:

@@ -18,8 +18,8 @@ from torch import fx, nn
 from torch.nn import functional
 
 from ...errors import SpecError
-from .. import tracing
-from . import activations, weights
+from .. import graph_tracing
+from . import act_words, weight_words
 from .integers import DEFAULT, RangeRule
 from .quantized_layers import KINDS, plain_layer, quantized_layer
 from .quantizer_table import INPUT, PatternSettings, QuantizerTable
@@ -95,8 +95,8 @@ def quantized(
     Existing quantizers are replaced. Raises `SpecError` for a pattern that matches no layer, for a
     kind of layer that cannot be quantized, and for a network that cannot be traced.
     """
-    graph = without_quantizers(tracing.trace(module))
-    layers = tracing.weighted_layers(graph)
+    graph = without_quantizers(graph_tracing.trace(module))
+    layers = graph_tracing.weighted_layers(graph)
     table.require_matches(name for name, _ in layers)
     odd = [f"{name} ({type(layer).__name__})" for name, layer in layers if type(layer) not in KINDS]
     if odd:
@@ -104,22 +104,24 @@ def quantized(
         raise SpecError(f"layers with weights must be of {known}, not {', '.join(odd)}")
     _Insertion(graph, table, ranges).fill()
     for name, layer in layers:
-        if table.of(name).weights != weights.FLOAT:
-            tracing.replace_module(graph, name, quantized_layer(layer, table.of(name), ranges))
+        if table.of(name).weights != weight_words.FLOAT:
+            graph_tracing.replace_module(
+                graph, name, quantized_layer(layer, table.of(name), ranges)
+            )
     graph.recompile()
     return graph
 
 
 def without_quantizers(graph: fx.GraphModule) -> fx.GraphModule:
     """Return a graph with plain layers in place of quantized ones, and plain ReLUs."""
-    for node, module in list(tracing.used_modules(graph)):
+    for node, module in list(graph_tracing.used_modules(graph)):
         if isinstance(module, qnn.QuantIdentity):
             node.replace_all_uses_with(node.args[0])  # pyright: ignore[reportArgumentType]
             graph.graph.erase_node(node)
-        elif isinstance(module, activations.RECTIFYING):
-            tracing.replace_module(graph, str(node.target), nn.ReLU())
+        elif isinstance(module, act_words.RECTIFYING):
+            graph_tracing.replace_module(graph, str(node.target), nn.ReLU())
         elif isinstance(module, QuantWeightMixin):
-            tracing.replace_module(graph, str(node.target), plain_layer(module))
+            graph_tracing.replace_module(graph, str(node.target), plain_layer(module))
     graph.delete_all_unused_submodules()
     graph.recompile()
     return graph
@@ -135,7 +137,7 @@ class _Insertion:
     def fill(self) -> None:
         """Insert every quantizer that the nodes of the graph need."""
         for node in list(self.graph.graph.nodes):
-            if self._is(node, tracing.WEIGHTED, *_AVERAGES):
+            if self._is(node, graph_tracing.WEIGHTED, *_AVERAGES):
                 self._require(_operands(node)[0])
             elif self._is(node, *_PRODUCTS):
                 for k in range(len(_operands(node))):
@@ -169,7 +171,7 @@ class _Insertion:
         acts = 8 if row.acts is None else row.acts
         if row.joins is not None and self._is(maker, *_AVERAGES):
             acts = row.joins
-        self._put_behind(maker, activations.make(acts, rectified, self.ranges))
+        self._put_behind(maker, act_words.make(acts, rectified, self.ranges))
 
     def _joined(self, node: fx.Node) -> bool:
         return all(self._maker(n) in self.quantizers for n in _operands(node))
@@ -204,7 +206,7 @@ class _Insertion:
             return
         row = self._row(operands[0])
         acts = row.acts if isinstance(row.acts, int) else 4
-        quantizer = activations.integers(
+        quantizer = act_words.integers(
             row.joins or max(acts, 4), all(map(self._positive, makers)), self.ranges
         )
         name = self._added(f"{node.name}_quant", quantizer)
@@ -218,7 +220,7 @@ class _Insertion:
         """Return whether the results of a quantizer or of another call are never negative."""
         if maker in self.quantizers:
             quantizer = self.graph.get_submodule(str(maker.target))
-            return isinstance(quantizer, activations.RECTIFYING)
+            return isinstance(quantizer, act_words.RECTIFYING)
         return self._rectified(maker)
 
     def _finish(self, node: fx.Node) -> None:
@@ -228,11 +230,11 @@ class _Insertion:
             raise SpecError("the network must give one tensor, not several")
         bits = self._row(result).output
         if bits is not None and self._maker(result) not in self.quantizers:
-            self._put_behind(self._maker(result), activations.integers(bits, False, self.ranges))
+            self._put_behind(self._maker(result), act_words.integers(bits, False, self.ranges))
 
     def _row(self, node: fx.Node) -> PatternSettings:
         """Return the table's row of the layer that a node's data comes from, or of the input."""
-        while node.op != "placeholder" and not self._is(node, tracing.WEIGHTED):
+        while node.op != "placeholder" and not self._is(node, graph_tracing.WEIGHTED):
             operands = _operands(node)
             if not operands:
                 break

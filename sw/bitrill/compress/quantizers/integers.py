@@ -18,7 +18,7 @@ from brevitas.quant.solver import ActQuantSolver, WeightQuantSolver
 from torch import Tensor, nn
 
 from ...train import brevitas_quantizers
-from .weights import INTEGER, Arguments, word
+from .weight_words import INTEGER, Arguments, word
 
 Calibration: TypeAlias = Literal["minmax", "percentile", "mse", "kl", "hqo"]
 

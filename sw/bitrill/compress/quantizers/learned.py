@@ -11,7 +11,7 @@ import torch
 from torch import Tensor, nn
 
 from ...train.grid_weights import CodebookQuant, Scheduled, straight
-from .weights import Fitted, at_least_tiny, grid, word
+from .weight_words import Fitted, at_least_tiny, grid, word
 
 
 def largest_integer(bits: int) -> int:
@@ -122,7 +122,7 @@ class Blend(Scheduled):
         return values, *others  # pyright: ignore[reportReturnType]
 
 
-# names as a recipe's option `weights` spells them, with a number n after them; c: whether each
+# names as a recipe's option `weight_words` spells them, with a number n after them; c: whether each
 # output channel has its own scale
 word("lsq", lambda n, c: grid(LsqQuant, c, bits=n), numbers=range(2, 9))
 word("qil", lambda n, _: grid(QilQuant, False, bits=n), numbers=range(2, 9))

@@ -8,7 +8,7 @@ import torch
 from torch import Tensor, nn
 
 from ...train.grid_weights import PotQuant, Scheduled, straight, ternary
-from .weights import Fitted, at_least_tiny, grid, word
+from .weight_words import Fitted, at_least_tiny, grid, word
 
 
 def rounded_log2(x: Tensor) -> Tensor:

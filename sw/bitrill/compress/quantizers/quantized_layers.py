@@ -10,9 +10,9 @@ import torch
 from brevitas.nn.mixin.parameter import QuantWeightMixin
 from torch import nn
 
-from ...train.prune import Pruned
-from .. import tracing
-from . import weights
+from ...train.magnitude_pruning import Pruned
+from .. import graph_tracing
+from . import weight_words
 from .integers import RangeRule, of_weights
 from .learned import Blend
 from .quantizer_table import PatternSettings
@@ -33,20 +33,22 @@ _CONVOLUTION += ("groups", "padding_mode")
 def quantized_layer(layer: nn.Module, row: PatternSettings, ranges: RangeRule) -> nn.Module:
     """Return a Brevitas layer with the weights of a plain one, and the row's quantizer."""
     word = row.weights or "int8"
-    name, bits = weights.words.split(word.removeprefix(weights.BLEND), weights.WORDS)
+    name, bits = weight_words.quantizer_words.split(
+        word.removeprefix(weight_words.BLEND), weight_words.WORDS
+    )
     channel = row.scale == "channel"
     given = (
         of_weights(bits or 8, channel, ranges)
-        if name == weights.INTEGER
-        else weights.arguments(word, channel)
+        if name == weight_words.INTEGER
+        else weight_words.arguments(word, channel)
     )
     new = _same_layer(layer, KINDS[type(layer)], given)  # pyright: ignore[reportArgumentType]
     proxy = new.weight_quant
-    if isinstance(proxy.tensor_quant, weights.Fitted):
+    if isinstance(proxy.tensor_quant, weight_words.Fitted):
         proxy.tensor_quant.begin(new.weight)
-    if word.startswith(weights.BLEND):
+    if word.startswith(weight_words.BLEND):
         proxy.tensor_quant = Blend(proxy.tensor_quant)
-    if not weights.has_zeros(word) and not bool((new.weight != 0).all()):
+    if not weight_words.has_zeros(word) and not bool((new.weight != 0).all()):
         proxy.tensor_quant = Pruned(proxy.tensor_quant, new.weight)
         proxy.tensor_quant.mask.copy_(new.weight != 0)
     return new
@@ -56,7 +58,7 @@ def plain_layer(layer: nn.Module) -> nn.Module:
     kind = next(plain for plain, kind in KINDS.items() if isinstance(layer, kind))
     new = _same_layer(layer, kind, {})
     for part in layer.modules():
-        if isinstance(part, weights.Fitted):
+        if isinstance(part, weight_words.Fitted):
             with torch.no_grad():
                 new.weight.copy_(part.latent(new.weight))
     return new
@@ -78,7 +80,7 @@ def _same_layer(layer: Any, kind: Callable[..., Any], given: Mapping[str, object
 
 def quantizing_layers(module: nn.Module) -> Iterator[tuple[str, Any]]:
     """Yield ``(name, layer)`` of each layer whose weights are quantized."""
-    for name, each in tracing.weighted_layers(module):
+    for name, each in graph_tracing.weighted_layers(module):
         layer: Any = each
         if isinstance(layer, QuantWeightMixin) and layer.weight_quant.is_quant_enabled:  # pyright: ignore[reportAttributeAccessIssue]
             yield name, layer
@@ -86,5 +88,5 @@ def quantizing_layers(module: nn.Module) -> Iterator[tuple[str, Any]]:
 
 def is_quantized(module: nn.Module) -> bool:
     """Return whether every layer with weights has a quantizer for them, and there is one."""
-    layers = tracing.weighted_names(module)
+    layers = graph_tracing.weighted_names(module)
     return bool(layers) and len(layers) == sum(1 for _ in quantizing_layers(module))

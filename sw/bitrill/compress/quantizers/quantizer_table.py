@@ -8,7 +8,7 @@ from fnmatch import fnmatchcase
 
 from ...errors import SpecError, meant
 from ..keys import number
-from . import activations, weights
+from . import act_words, weight_words
 
 INPUT = "input"
 """Name of the network's input, whose quantizer has 8 bits by default."""
@@ -18,8 +18,8 @@ INPUT = "input"
 class PatternSettings:
     """The settings of a pattern; None: as in an earlier pattern that matches.
 
-    ``weights``: a word of `weights.WORDS`, such as ``binary`` or ``int4``. ``acts``: bits of the
-    activations after the layer, or a word of `activations.WORDS`. ``joins``: bits of operands of
+    ``weights``: a word of `weight_words.WORDS`, such as ``binary`` or ``int4``. ``acts``: bits of
+    the activations after the layer, or a word of `act_words.WORDS`. ``joins``: bits of operands of
     sums and concatenations, at least 4 by default, since sums need more than decisions; and of
     averages, by default as ``acts``. ``scale``: one for each ``tensor``, or for each output
     ``channel`` of the weights. ``output``: bits of a layer's result if it is the network's output,
@@ -35,9 +35,9 @@ class PatternSettings:
     def __post_init__(self) -> None:
         faults: list[str] = []
         if self.weights is not None:
-            faults += weights.faults(self.weights)
+            faults += weight_words.faults(self.weights)
         if self.acts is not None:
-            faults += activations.faults(self.acts)
+            faults += act_words.faults(self.acts)
         if self.scale not in (None, "tensor", "channel"):
             faults.append(f"scale must be tensor or channel, not {self.scale!r}")
         if faults:

@@ -8,7 +8,7 @@ from torch.nn import functional
 
 from ...train.grid_weights import straight
 from .binary import BYTE
-from .weights import Fitted, at_least_tiny, grid, word
+from .weight_words import Fitted, at_least_tiny, grid, word
 
 
 def kept_mean(magnitude: Tensor, kept: Tensor) -> Tensor:
@@ -125,7 +125,7 @@ class FittedFgqQuant(Fitted):
         return (whole.flatten(1)[:, :count] * rows.sign()).view(x.shape), scale
 
 
-# names as a recipe's option `weights` spells them; c: whether each output has its own scale
+# names as a recipe's option `weight_words` spells them; c: whether each output has its own scale
 word("ternary", lambda _, c: grid(TernaryQuant, c))
 word("tsq", lambda _, c: grid(TsqQuant, c))
 word("ttq", lambda _, c: grid(FittedTtqQuant, False))

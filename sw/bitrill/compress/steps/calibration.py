@@ -13,7 +13,7 @@ from brevitas.graph.gpfq import gpfq_mode
 from brevitas.graph.gptq import gptq_mode
 from torch import Tensor, fx, nn
 
-from .. import tracing
+from .. import graph_tracing
 from ..quantizers.act_grids import grid_of
 from ..quantizers.act_modules import UnevenAct
 from ..quantizers.insertion import RECTIFIERS, without_quantizers
@@ -56,7 +56,7 @@ def equalized(module: nn.Module) -> fx.GraphModule:
     Between two layers with a rectifier channels of the first are divided by a factor, and
     those of the second multiplied. The layers of ``module`` are changed.
     """
-    graph = without_quantizers(tracing.trace(module))
+    graph = without_quantizers(graph_tracing.trace(module))
     for node in list(graph.graph.nodes):  # Brevitas knows rectifiers that are modules
         if node.op in ("call_function", "call_method") and node.target in RECTIFIERS:
             graph.add_submodule(f"{node.name}_module", nn.ReLU())
@@ -102,7 +102,7 @@ def correct_biases(state: State, samples: int) -> None:
 
 def with_biases(module: nn.Module) -> nn.Module:
     """Give a bias of zeros to each layer that has none; returns the module."""
-    for _, each in tracing.weighted_layers(module):
+    for _, each in graph_tracing.weighted_layers(module):
         layer: Any = each
         if layer.bias is None:
             dense = isinstance(layer, nn.Linear)

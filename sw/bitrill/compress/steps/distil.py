@@ -11,11 +11,11 @@ import torch
 from torch import Tensor, nn
 
 from ...errors import SpecError, meant
-from .. import tracing
+from .. import graph_tracing
 from ..distilling import attention_loss, correlation_loss, hint_loss, results, soft_loss, tapped
 from ..keys import number
+from ..module_training import LOSSES, Objective
 from ..state import Choices, CompressionStep, State, step
-from ..training import LOSSES, Objective
 
 Pairs = list[tuple[str, str]]
 """Names of layers: of the network, of its teacher."""
@@ -186,15 +186,15 @@ def _outputs(module: nn.Module, x: Tensor) -> Tensor:
 
 def _same_names(module: nn.Module, teacher: nn.Module) -> Pairs:
     """Return the layers with weights of the same names, but for the last one, the outputs'."""
-    theirs = tracing.weighted_names(teacher)
-    return [(name, name) for name in tracing.weighted_names(module)[:-1] if name in theirs]
+    theirs = graph_tracing.weighted_names(teacher)
+    return [(name, name) for name in graph_tracing.weighted_names(module)[:-1] if name in theirs]
 
 
 def _unknown(names: list[str], module: nn.Module, whose: str) -> list[str]:
     known = [name for name, _ in module.named_modules() if name]
     return [
         f"hints: {name!r} is no layer of {whose}{meant(name, known)} (with weights:"
-        f" {', '.join(tracing.weighted_names(module))})"
+        f" {', '.join(graph_tracing.weighted_names(module))})"
         for name in names
         if name not in known
     ]

@@ -11,7 +11,7 @@ from typing import Any, Literal
 from torch import Tensor, nn
 
 from ...errors import SpecError
-from .. import tracing
+from .. import graph_tracing
 from ..factoring import FACTORINGS, by_energy
 from ..keys import number
 from ..quantizers.insertion import quantized
@@ -75,10 +75,10 @@ class Factor(CompressionStep):
         module = state.module
         if next(quantizing_layers(module), None) is not None:
             raise SpecError("factor must stand before quantize: factors have quantizers between")
-        require_matches(self.layers, tracing.weighted_names(module), "layers")
+        require_matches(self.layers, graph_tracing.weighted_names(module), "layers")
         chosen = [
             (name, layer)
-            for name, layer in tracing.weighted_layers(module)
+            for name, layer in graph_tracing.weighted_layers(module)
             if any(fnmatchcase(name, p) for p in self.layers)
         ]
         if isinstance(self.rank, dict):
@@ -147,7 +147,7 @@ class Factor(CompressionStep):
     def reshape(self, module: nn.Module, choices: Choices, example: Tensor) -> nn.Module:
         for name, ranks in choices["ranks"].items():
             layers = FACTORINGS[self.how].make(module.get_submodule(name), tuple(ranks))
-            tracing.replace_module(module, name, nn.Sequential(*layers))
+            graph_tracing.replace_module(module, name, nn.Sequential(*layers))
         return module
 
     def tune(self, state: State, choices: Choices) -> None:

@@ -11,13 +11,13 @@ import torch
 from torch import Tensor, nn
 
 from ...errors import SpecError
-from ...train.prune import Pruned
-from .. import tracing
+from ...train.magnitude_pruning import Pruned
+from .. import graph_tracing
 from ..keys import number, one_of
+from ..module_training import Training
 from ..quantizers.quantized_layers import quantizing_layers
 from ..quantizers.quantizer_table import require_matches
 from ..state import Choices, CompressionStep, State, by_pattern, step
-from ..training import Training
 from .pruning import dependencies, penalties, reconstruction, schedules
 from .pruning.criteria import CRITERIA, OF_FILTERS, Context
 from .pruning.selection import Selection, prunable, sensitive
@@ -226,7 +226,7 @@ class Prune(CompressionStep):
         return penalties.group_lasso(
             {
                 name: units_of(layer, shape, self.group)
-                for name, layer in tracing.weighted_layers(context.module)
+                for name, layer in graph_tracing.weighted_layers(context.module)
             }
         )
 

@@ -9,13 +9,13 @@ from typing import Literal
 from torch import Tensor, nn
 
 from ..keys import number
-from ..quantizers import weights
+from ..quantizers import weight_words
 from ..quantizers.insertion import quantized
 from ..quantizers.integers import Calibration, RangeRule
 from ..quantizers.quantizer_table import DEFAULT, INPUT, PatternSettings, QuantizerTable
 from ..state import Choices, CompressionStep, State, step
 from . import calibration
-from .rounding import learn_rounding
+from .learned_rounding import learn_rounding
 
 
 @step("quantize")
@@ -74,7 +74,7 @@ class Quantize(CompressionStep):
         return [
             f"{key}: weights of {pattern!r} must be int2 to int8, not {row.weights!r}"
             for pattern, row in rows.items()
-            if pattern != INPUT and not weights.is_integer(row.weights or "")
+            if pattern != INPUT and not weight_words.is_integer(row.weights or "")
         ]
 
     @property

@@ -14,7 +14,7 @@ from threadpoolctl import threadpool_limits
 from torch import Tensor
 
 from ...errors import SpecError
-from .. import tracing
+from .. import graph_tracing
 from ..coded_size import huffman_bits
 from ..keys import number
 from ..measures import FLOAT_BITS
@@ -47,7 +47,7 @@ class Share(CompressionStep):
     size: int = number(4, low=1, high=1 << 16)
 
     def choose(self, state: State) -> Choices:
-        names = tracing.weighted_names(state.module)
+        names = graph_tracing.weighted_names(state.module)
         if isinstance(self.entries, dict):
             require_matches(self.entries, names, "entries")
         odd = {n: row for n in names if self._entries(n) and (row := _row(state, n)) % self.size}
@@ -64,7 +64,7 @@ class Share(CompressionStep):
     def _require_kernels(self, state: State) -> None:
         """Refuse layers whose weights have no kernels, fewer buckets than bands, or zeros kept."""
         faults = []
-        for name, layer in tracing.weighted_layers(state.module):
+        for name, layer in graph_tracing.weighted_layers(state.module):
             weight, entries = layer.weight, self._entries(name)
             assert isinstance(weight, Tensor)
             if not entries:
@@ -88,7 +88,7 @@ class Share(CompressionStep):
 
     def tune(self, state: State, choices: Choices) -> None:
         bits = 0
-        for name, layer in tracing.weighted_layers(state.module):
+        for name, layer in graph_tracing.weighted_layers(state.module):
             weight, mask = layer.weight, state.masks.get(name)
             assert isinstance(weight, Tensor)
             if self._entries(name) and self.how == "fresh":

@@ -7,6 +7,6 @@ Each takes a `Frame` (channels, height and width of an input, classes) and a wid
 from __future__ import annotations
 
 from . import chains, concatenated, mobile, one_bit, residual  # noqa: F401 - they register themselves
-from .registry import TOPOLOGIES, Frame, make, topology
+from .float_networks import TOPOLOGIES, Frame, make, topology
 
 __all__ = ["TOPOLOGIES", "Frame", "make", "topology"]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from torch import nn
 
-from .registry import Frame, topology
+from .float_networks import Frame, topology
 
 
 def conv_block(n_in: int, n_out: int, kernel: int = 3, **given: int) -> list[nn.Module]:

@@ -6,8 +6,8 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
+from .float_networks import Frame, topology
 from .mobile import conv, tail
-from .registry import Frame, topology
 
 
 class Fire(nn.Module):

@@ -8,7 +8,7 @@ import torch
 from torch import Tensor, nn
 
 from .chains import conv_block
-from .registry import Frame, topology
+from .float_networks import Frame, topology
 
 Activation = Callable[[], nn.Module]
 

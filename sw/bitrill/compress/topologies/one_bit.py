@@ -9,8 +9,8 @@ from __future__ import annotations
 import torch
 from torch import Tensor, nn
 
+from .float_networks import Frame, topology
 from .mobile import conv, tail
-from .registry import Frame, topology
 
 
 def binary_conv(n_in: int, n_out: int, stride: int = 1) -> nn.Sequential:

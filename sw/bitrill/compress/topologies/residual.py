@@ -5,7 +5,7 @@ from __future__ import annotations
 from torch import Tensor, nn
 
 from .chains import conv_block
-from .registry import Frame, topology
+from .float_networks import Frame, topology
 
 
 class ResidualBlock(nn.Module):

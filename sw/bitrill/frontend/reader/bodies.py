@@ -11,7 +11,7 @@ from collections.abc import Set as AbstractSet
 from typing import TYPE_CHECKING, TypeAlias
 
 from . import limits
-from .functions import DOMAIN, IR_VERSION, OPSETS, STANDARD, Attribute, Body, BodyNode
+from .local_functions import DOMAIN, IR_VERSION, OPSETS, STANDARD, Attribute, Body, BodyNode
 from .names import shown, text
 
 if TYPE_CHECKING:

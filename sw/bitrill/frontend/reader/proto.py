@@ -18,8 +18,8 @@ from ...errors import StorageError, ToolError, UnsupportedError
 from ...storage import read_bytes
 from . import limits
 from .bodies import Bodies, faults
-from .functions import STANDARD
 from .input_grid import InputGrid, of_annotations, of_element_type
+from .local_functions import STANDARD
 from .message_count import count_messages
 from .model import Attribute, Declared, Model, Node
 from .names import shown, text

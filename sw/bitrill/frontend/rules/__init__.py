@@ -15,7 +15,6 @@ from . import (
     joins,
     l1_matmul,
     linear_quantizers,
-    lut_layers,
     matmul,
     matmul_data,
     multithreshold,
@@ -29,6 +28,7 @@ from . import (
     rounding,
     shapes,
     table,
+    table_layers,
     truncs,
 )
 from .host import HOST
@@ -51,7 +51,6 @@ __all__ = [
     "joins",
     "l1_matmul",
     "linear_quantizers",
-    "lut_layers",
     "matmul",
     "matmul_data",
     "multithreshold",
@@ -65,5 +64,6 @@ __all__ = [
     "rounding",
     "shapes",
     "table",
+    "table_layers",
     "truncs",
 ]

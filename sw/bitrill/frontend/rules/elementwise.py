@@ -21,7 +21,7 @@ from ..symbolic import (
     check_exact,
     per_channel,
 )
-from . import activations, addition, products
+from . import activations, addition, stream_products
 from .broadcasts import check_one_shape
 from .layouts import either, on_last
 from .table import CHANNELS_LAST, Versioned, rule, since, until
@@ -118,7 +118,7 @@ def combined(call: Call, op: str) -> Known:
             if op in ("Add", "Sub"):
                 return addition.add(call)
             if op == "Mul":
-                return products.multiply(call)
+                return stream_products.multiply(call)
             raise RefusedError("its divisor must be a constant, not data")
         data, constant = a, 1
     elif isinstance(b, Data):

@@ -17,7 +17,7 @@ from ...ops import Add, Convert, Divide, MaxPool, SumPool, Upsample
 from ...ops.lookup import ADDRESS_BITS
 from ...real import Affine, at
 from ...steps import Step
-from ..reader.functions import DOMAIN, INT_SOFTMAX
+from ..reader.local_functions import DOMAIN, INT_SOFTMAX
 from ..symbolic import Call, Data, RefusedError
 from .table import rule
 

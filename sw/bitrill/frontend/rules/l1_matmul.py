@@ -11,7 +11,7 @@ from ...ir import BIPOLAR, IntType
 from ...ops import Window
 from ...ops.l1matvec import WEIGHT_BITS, X_BITS, L1MatVec
 from ...real import Affine, compact
-from ..reader.functions import DOMAIN, L1_CONV, L1_MATMUL
+from ..reader.local_functions import DOMAIN, L1_CONV, L1_MATMUL
 from ..symbolic import Call, Data, Known, Quantized, RefusedError, brief, multiplied
 from .matmul import product, quantized, vector_and_matrix
 from .table import rule

@@ -15,7 +15,7 @@ from ...ops import Convert, Mul, SumPool, Upsample
 from ...real import Affine, at
 from ..symbolic import Call, Data, Known, Quantized, RefusedError, is_constant
 from .matmul import dense, product
-from .products import check_product, factor
+from .stream_products import check_product, factor
 from .table import rule
 from .weight_grids import narrowest
 

@@ -15,7 +15,7 @@ from ...exact import Surd, sign
 from ...ir import BIPOLAR, IntType, Quantizer
 from ...real import ROUNDING_NAMES, Affine, Clip, Rounding, zip_channels
 from ..reader import limits
-from ..reader.functions import DOMAIN, LARGEST_BITS, LOG_QUANT
+from ..reader.local_functions import DOMAIN, LARGEST_BITS, LOG_QUANT
 from ..symbolic import (
     Call,
     Const,

@@ -11,7 +11,7 @@ from typing import Literal, TypeAlias, TypeVar
 
 from ...errors import SpecError
 from ..reader.bodies import Bodies
-from ..reader.functions import DOMAIN, STANDARD, Body
+from ..reader.local_functions import DOMAIN, STANDARD, Body
 from ..reader.model import Node
 from ..reader.names import shown
 from ..reader.proto import QUANT_DOMAINS

@@ -13,7 +13,7 @@ from ...exact import Real, Surd, sign
 from ...ir import IntType
 from ...ops import Depthwise
 from ...ops.lookup import ADDRESS_BITS
-from ...passes.thresholds import MAX_ENTRIES
+from ...passes.thresholding import MAX_ENTRIES
 from ...real import Affine, Channels, Clip, Step, at, chain, compact
 from ..reader.model import Node
 from .builder import GraphBuilder

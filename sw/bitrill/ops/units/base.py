@@ -13,7 +13,7 @@ import numpy as np
 from ...arith.accumulate import starts, stored_weights
 from ...arith.column_steps import ColumnPlans
 from ...arith.lane_choice import LaneChoices
-from ...arith.shapes import SerialMatrix
+from ...arith.matrix_protocols import SerialMatrix
 from ...arith.shared_values import SharedValues
 from ...errors import SpecError
 from ...ir import (

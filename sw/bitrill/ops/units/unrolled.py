@@ -1,6 +1,6 @@
 """The unrolled unit: the weights are part of the logic, and a beat is a whole vector."""
 
-from ...arith.unrolled import unrolled_plan
+from ...arith.unrolled_plan import unrolled_plan
 from ...errors import SpecError
 from ...ir import Impl, Schedule, Structure, Work, pipeline
 from ...parts.families import family_of

@@ -14,8 +14,8 @@ import torch
 from torch import Tensor, nn
 
 from ....errors import SpecError
+from ...module_training import Training
 from ...state import State, weight_of
-from ...training import Training
 from .dependencies import Dependencies
 from .reads import is_plain, rows_of
 from .units import Units, filter_axis

@@ -14,7 +14,7 @@ from torch import Tensor, nn
 from torch.nn.modules.batchnorm import _BatchNorm
 
 from ....errors import SpecError
-from ... import tracing
+from ... import graph_tracing
 from ...state import weight_of
 from .units import filter_axis
 
@@ -72,7 +72,7 @@ class Dependencies:
     def groups(self) -> Iterator[Group]:
         """Yield the groups that may lose channels: not those of the network's result."""
         seen: set[str] = set()
-        for name, layer in tracing.weighted_layers(self.module):
+        for name, layer in graph_tracing.weighted_layers(self.module):
             if name in seen or layer not in self.graph.module2node:
                 continue
             group = self._group(layer, range(_outputs(layer)))
@@ -88,7 +88,7 @@ class Dependencies:
     def _members(self, group: tp.Group) -> Iterator[Member]:
         for item in group.items:
             module = item.dep.target.module
-            if isinstance(module, tracing.WEIGHTED):
+            if isinstance(module, graph_tracing.WEIGHTED):
                 output = self.graph.is_out_channel_pruning_fn(item.dep.handler)
                 yield Member(self.names[module], output, list(item.idxs), list(item.root_idxs))
 
@@ -172,7 +172,7 @@ def _loose(module: nn.Module) -> list[nn.Parameter]:
     own = [
         p
         for m in module.modules()
-        if isinstance(m, (*tracing.WEIGHTED, _BatchNorm))
+        if isinstance(m, (*graph_tracing.WEIGHTED, _BatchNorm))
         for p in m.parameters(recurse=False)
     ]
     known = {id(p) for p in own}

@@ -9,9 +9,9 @@ from torch import Tensor, nn
 from torch.nn.modules.batchnorm import _BatchNorm
 
 from ....errors import SpecError
-from ... import tracing
+from ... import graph_tracing
+from ...module_training import Training
 from ...state import State, weight_of
-from ...training import Training
 from .units import Units, filter_axis, units_of
 
 Penalty = Callable[[nn.Module, float], Tensor]
@@ -52,7 +52,7 @@ def group_lasso(units: Mapping[str, Units]) -> Penalty:
 def structured(module: nn.Module, _part: float) -> Tensor:
     """Return SSL's sum of norms of filters, and of readers of each input (Wen et al. 2016)."""
     total = next(module.parameters()).new_zeros(())
-    for _, layer in tracing.weighted_layers(module):
+    for _, layer in graph_tracing.weighted_layers(module):
         weight, filters = layer.weight, units_of(layer, "filter", 1)
         assert isinstance(weight, Tensor)
         inputs = weight.movedim(1 - filter_axis(layer), 0).flatten(1)

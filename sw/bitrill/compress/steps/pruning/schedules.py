@@ -9,10 +9,10 @@ import torch
 from torch import Tensor, nn
 
 from ....errors import SpecError
-from ....train.prune import share as cubic_share
-from ... import tracing
+from ....train.magnitude_pruning import share as cubic_share
+from ... import graph_tracing
+from ...module_training import Training
 from ...state import State, hold, weight_of
-from ...training import Training
 from .criteria import Context
 from .selection import Ratios, Selection
 from .units import kept_by_layer
@@ -150,7 +150,7 @@ def rewind(module: nn.Module, start: nn.Module) -> None:
     known = start.state_dict()
     others = [
         name
-        for name in tracing.weighted_names(module)
+        for name in graph_tracing.weighted_names(module)
         if (weight := known.get(f"{name}.weight")) is None
         or weight.shape != weight_of(module, name).shape
     ]

@@ -10,7 +10,7 @@ import torch
 from torch import Tensor
 
 from ....errors import SpecError
-from ... import tracing
+from ... import graph_tracing
 from ...measures import accuracy
 from ...state import hold, weight_of
 from . import criteria, dependencies
@@ -123,7 +123,7 @@ class Selection:
 def prunable(context: Context, shape: str) -> dict[str, list[str]]:
     """Return the layers that may be pruned, each with those that it is pruned with."""
     if shape not in ("channel", "filter"):
-        return {name: [name] for name in tracing.weighted_names(context.module)}
+        return {name: [name] for name in graph_tracing.weighted_names(context.module)}
     groups = {g.root: [m.layer for m in g.outputs] for g in context.dependencies.groups()}
     if shape == "channel":
         return groups

@@ -1,16 +1,16 @@
 """Host rules, one module for each kind of ONNX operator; importing this declares all of them."""
 
-from . import arrange, decisions, elementwise, linear_quantizers, reductions
-from .table import HOST, HostRule, host, host_rule_of
+from . import decisions, element_functions, host_quantizers, movement, reductions
+from .host_table import HOST, HostRule, host, host_rule_of
 
 __all__ = [
     "HOST",
     "HostRule",
-    "arrange",
     "decisions",
-    "elementwise",
+    "element_functions",
     "host",
+    "host_quantizers",
     "host_rule_of",
-    "linear_quantizers",
+    "movement",
     "reductions",
 ]

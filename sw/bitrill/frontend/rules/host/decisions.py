@@ -15,7 +15,7 @@ from ....real import at
 from ...symbolic import Data, HostCall, Hosted, RefusedError, decided
 from ...symbolic.hosted import Scores
 from ..signature import since, until
-from .table import host
+from .host_table import host
 
 ONE_AXIS = 13
 """First opset at which Softmax is along one axis, the last one by default."""

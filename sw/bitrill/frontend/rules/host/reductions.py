@@ -4,7 +4,7 @@ from collections.abc import Callable
 
 from ...symbolic import HostCall, Hosted, RefusedError
 from ..signature import since, until
-from .table import Function, host
+from .host_table import Function, host
 
 
 def _declare(op: str, opset: int) -> Callable[[Function], Function]:

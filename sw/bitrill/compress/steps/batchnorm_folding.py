@@ -9,7 +9,7 @@ from torch import Tensor, fx, nn
 from torch.nn.utils.fusion import fuse_conv_bn_eval, fuse_linear_bn_eval
 
 from ...errors import SpecError
-from .. import tracing
+from .. import graph_tracing
 from ..quantizers.quantized_layers import quantizing_layers
 from ..state import Choices, CompressionStep, State, step
 
@@ -30,11 +30,11 @@ class Fold(CompressionStep):
     def choose(self, state: State) -> Choices:
         if next(quantizing_layers(state.module), None) is not None:
             raise SpecError("fold must stand before quantize: it changes weights")
-        graph = tracing.trace(state.module)
+        graph = graph_tracing.trace(state.module)
         pairs = foldable(graph)
         rest = [
             str(node.target)
-            for node, module in tracing.used_modules(graph)
+            for node, module in graph_tracing.used_modules(graph)
             if isinstance(module, _NORMS) and str(node.target) not in pairs.values()
         ]
         if not pairs:
@@ -44,12 +44,12 @@ class Fold(CompressionStep):
         return {"folded": pairs}
 
     def reshape(self, module: nn.Module, choices: Choices, example: Tensor) -> nn.Module:
-        graph = tracing.trace(module.eval())
-        for node, _ in list(tracing.used_modules(graph)):
+        graph = graph_tracing.trace(module.eval())
+        for node, _ in list(graph_tracing.used_modules(graph)):
             name = str(node.args[0].target) if isinstance(node.args[0], fx.Node) else ""
             if choices["folded"].get(name) == str(node.target):
                 layer, norm = graph.get_submodule(name), graph.get_submodule(str(node.target))
-                tracing.replace_module(graph, name, folded(layer, norm))
+                graph_tracing.replace_module(graph, name, folded(layer, norm))
                 node.replace_all_uses_with(node.args[0])  # pyright: ignore[reportArgumentType]
                 graph.graph.erase_node(node)
         graph.delete_all_unused_submodules()
@@ -63,7 +63,7 @@ class Fold(CompressionStep):
 
 def foldable(graph: fx.GraphModule) -> dict[str, str]:
     """Return the names of batch norms by the layers whose only readers they are."""
-    modules = dict(tracing.used_modules(graph))
+    modules = dict(graph_tracing.used_modules(graph))
     calls = [str(node.target) for node in modules]
     pairs: dict[str, str] = {}
     for node, module in modules.items():
@@ -72,7 +72,7 @@ def foldable(graph: fx.GraphModule) -> dict[str, str]:
             continue
         layer, names = modules.get(source), (str(source.target), str(node.target))
         alone = len(source.users) == 1 and all(calls.count(name) == 1 for name in names)
-        if isinstance(layer, tracing.WEIGHTED) and alone and module.running_mean is not None:
+        if isinstance(layer, graph_tracing.WEIGHTED) and alone and module.running_mean is not None:
             pairs[names[0]] = names[1]
     return pairs
 

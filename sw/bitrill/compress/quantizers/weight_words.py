@@ -13,7 +13,7 @@ import torch
 from torch import Tensor
 
 from ...train.grid_weights import GridQuant, GridWeight, straight
-from . import words
+from . import quantizer_words
 
 Arguments: TypeAlias = dict[str, Any]
 """Keyword arguments of a Brevitas layer."""
@@ -21,7 +21,7 @@ Arguments: TypeAlias = dict[str, Any]
 Make: TypeAlias = Callable[[int, bool], Arguments]
 """Gives the arguments for a word's number, and whether each output has a scale of its own."""
 
-WORDS: dict[str, words.Word[Make]] = {}
+WORDS: dict[str, quantizer_words.Word[Make]] = {}
 
 BLEND = "blend:"
 """Prefix of a word whose quantization is blended in gradually; see `learned.Blend`."""
@@ -36,30 +36,30 @@ FLOAT = "float"
 
 def word(name: str, make: Make, *, numbers: range = range(0), zeros: bool = True) -> None:
     """Add a weight quantizer under its name."""
-    WORDS[name] = words.Word(name, make, numbers, zeros)
+    WORDS[name] = quantizer_words.Word(name, make, numbers, zeros)
 
 
 def faults(text: str) -> list[str]:
     """Return the faults of a word: at most one."""
     if text == FLOAT:
         return []
-    return words.faults(text.removeprefix(BLEND), WORDS, "weights", f"{FLOAT} or ")
+    return quantizer_words.faults(text.removeprefix(BLEND), WORDS, "weights", f"{FLOAT} or ")
 
 
 def arguments(text: str, per_channel: bool) -> Arguments:
     """Return a layer's keyword arguments for a word without faults."""
-    name, value = words.split(text.removeprefix(BLEND), WORDS)
+    name, value = quantizer_words.split(text.removeprefix(BLEND), WORDS)
     return WORDS[name].make(value or 0, per_channel)
 
 
 def is_integer(text: str) -> bool:
     """Whether a word means plain integers, whose ranges are found by calibration."""
-    return words.split(text.removeprefix(BLEND), WORDS)[0] == INTEGER
+    return quantizer_words.split(text.removeprefix(BLEND), WORDS)[0] == INTEGER
 
 
 def has_zeros(text: str) -> bool:
     """Whether weights of a word may be zero."""
-    return WORDS[words.split(text.removeprefix(BLEND), WORDS)[0]].zeros
+    return WORDS[quantizer_words.split(text.removeprefix(BLEND), WORDS)[0]].zeros
 
 
 class Fitted(GridQuant):

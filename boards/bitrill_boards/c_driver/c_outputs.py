@@ -16,8 +16,8 @@ import numpy as np
 from ..driver.functions import FUNCTIONS
 from ..driver.outputs import attribute, described
 from .axes import AxisRows, NotInCError, along, results
+from .c_functions import BINARY, DEFAULTS, GELU, HELPERS, UNARY
 from .edge import listed
-from .elementwise import BINARY, DEFAULTS, GELU, HELPERS, UNARY
 from .numbers import segments
 
 TYPES = {

@@ -11,7 +11,7 @@ from hashlib import sha256
 
 from ..ir import IntType
 from .adder_graph import AdderGraph, Number
-from .shapes import ConstantMatrix
+from .matrix_protocols import ConstantMatrix
 from .shared_columns import Problem, Way, cheapest, share
 
 

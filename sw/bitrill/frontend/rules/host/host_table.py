@@ -7,7 +7,7 @@ from types import MappingProxyType
 from typing import TypeAlias, TypeVar
 
 from ....errors import SpecError
-from ...reader.functions import STANDARD
+from ...reader.local_functions import STANDARD
 from ...reader.model import Node
 from ...symbolic import HostCall, Hosted
 from ..signature import Inputs, Outputs, Signature, Versioned, by_opset, versioned

@@ -16,7 +16,7 @@ from ...exact import Real
 from ...ir import WIDEST, IntType
 from ...ops import Mul
 from ...ops.lookup import ADDRESS_BITS
-from ...passes.thresholds import MAX_ENTRIES
+from ...passes.thresholding import MAX_ENTRIES
 from ...real import Affine, Channels, at, compact, zip_channels
 from ..reader import limits
 from ..symbolic import Call, Data, RefusedError, brief, is_constant

@@ -11,10 +11,10 @@ from ...symbolic import HostCall, Hosted, RefusedError
 from ...symbolic.hosted import FLOAT
 from ..linear_quantizers import LinearGrid, grid_of
 from ..table import MICROSOFT
-from .arrange import stand_in
 from .decisions import softmax_of
-from .elementwise import joint
-from .table import also, host
+from .element_functions import joint
+from .host_table import also, host
+from .movement import stand_in
 
 STORED = ("UINT8", "INT8", "UINT16", "INT16")
 """Types of integers that outputs may have."""

@@ -11,7 +11,7 @@ from ...symbolic.hosted import Applied
 from .. import elementwise as elementwise  # their import rules are declared
 from .. import extremes as extremes
 from ..table import RULES
-from .table import also, host
+from .host_table import also, host
 
 RISING = {"Sigmoid": {}, "Tanh": {}, "Exp": {}, "Softplus": {}, "Softsign": {}, "Erf": {}}
 """Functions that keep the order of numbers and their ties, and the defaults of their attributes."""

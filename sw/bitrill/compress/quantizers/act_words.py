@@ -8,8 +8,8 @@ from typing import TypeAlias
 import brevitas.nn as qnn
 from torch import nn
 
-from ...frontend.reader.functions import LARGEST_BITS
-from . import words
+from ...frontend.reader.local_functions import LARGEST_BITS
+from . import quantizer_words
 from .act_grids import ActGrid, DorefaAct, HwgqAct, LogAct, LsqAct, PactAct, quantizer
 from .act_modules import LqAct, QilAct, RootLogAct, UnevenAct
 from .integers import DEFAULT, RangeRule, act_quantizer
@@ -23,7 +23,7 @@ MOST_UNEVEN = 3
 Make: TypeAlias = Callable[[int, bool], nn.Module]
 """Gives a quantizer for bits, and whether values are rectified: never negative."""
 
-WORDS: dict[str, words.Word[Make]] = {}
+WORDS: dict[str, quantizer_words.Word[Make]] = {}
 
 RECTIFYING = (qnn.QuantReLU, LogAct, QilAct, UnevenAct)
 """Quantizers whose results are never negative."""
@@ -32,7 +32,7 @@ RECTIFYING = (qnn.QuantReLU, LogAct, QilAct, UnevenAct)
 def faults(given: int | str) -> list[str]:
     """Return the faults of bits or a word: at most one."""
     if isinstance(given, str):
-        return words.faults(given, WORDS, "acts", f"1 to {MOST_BITS}, or ")
+        return quantizer_words.faults(given, WORDS, "acts", f"1 to {MOST_BITS}, or ")
     if 1 <= given <= MOST_BITS:
         return []
     return [f"acts must be 1 to {MOST_BITS} bits, not {given}"]
@@ -44,7 +44,7 @@ def make(given: int | str, rectified: bool, ranges: RangeRule = DEFAULT) -> nn.M
     Words are for rectified values: where others are quantized, they have as many bits as integers.
     """
     if isinstance(given, str):
-        name, bits = words.split(given, WORDS)
+        name, bits = quantizer_words.split(given, WORDS)
         return WORDS[name].make(bits or 0, rectified)
     return integers(given, rectified, ranges)
 
@@ -65,10 +65,10 @@ def _module(kind: Callable[[int], nn.Module]) -> Make:
     return made
 
 
-WORDS["zero_or_one"] = words.Word("zero_or_one", zero_or_one)
+WORDS["zero_or_one"] = quantizer_words.Word("zero_or_one", zero_or_one)
 for _name, _kind in (("dorefa", DorefaAct), ("pact", PactAct), ("lsq", LsqAct), ("hwgq", HwgqAct)):
-    WORDS[_name] = words.Word(_name, _of(_kind), range(1, MOST_BITS + 1))
-WORDS["log"] = words.Word("log", _module(LogAct), range(2, LARGEST_BITS + 1))
-WORDS["qil"] = words.Word("qil", _module(QilAct), range(1, MOST_BITS + 1))
-WORDS["log_root"] = words.Word("log_root", _module(RootLogAct), range(2, MOST_UNEVEN + 1))
-WORDS["lq"] = words.Word("lq", _module(LqAct), range(1, MOST_UNEVEN + 1))
+    WORDS[_name] = quantizer_words.Word(_name, _of(_kind), range(1, MOST_BITS + 1))
+WORDS["log"] = quantizer_words.Word("log", _module(LogAct), range(2, LARGEST_BITS + 1))
+WORDS["qil"] = quantizer_words.Word("qil", _module(QilAct), range(1, MOST_BITS + 1))
+WORDS["log_root"] = quantizer_words.Word("log_root", _module(RootLogAct), range(2, MOST_UNEVEN + 1))
+WORDS["lq"] = quantizer_words.Word("lq", _module(LqAct), range(1, MOST_UNEVEN + 1))

@@ -8,7 +8,7 @@ from ...exact import Real, sign
 from ...ir import BIPOLAR, INPUT, InputQuantizer, IntType
 from ...ops.tables import ADDRESS_BITS, Tables
 from ...real import Affine, at
-from ..reader.functions import DOMAIN, LUT_LAYER, THERMOMETER
+from ..reader.local_functions import DOMAIN, LUT_LAYER, THERMOMETER
 from ..symbolic import Call, Const, Data, Known, RefusedError
 from .multithreshold import reaching
 from .table import rule

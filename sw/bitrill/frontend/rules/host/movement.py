@@ -9,7 +9,7 @@ from ...symbolic.hosted import FLOAT, Applied, Scores, ordered
 from ..joins import split_sizes
 from ..shapes import slices
 from ..table import RULES
-from .table import also
+from .host_table import also
 
 FLOATS = {1: "float32", 10: "float16", 11: "float64"}
 INTEGERS = {2: "uint8", 3: "int8", 4: "uint16", 5: "int16", 6: "int32", 7: "int64"}

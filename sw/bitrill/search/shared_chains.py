@@ -11,7 +11,7 @@ from hashlib import sha256
 from pathlib import Path
 from typing import Any
 
-from ..compress import training
+from ..compress import module_training
 from ..compress.chain import Chain, StepFigures
 from ..compress.checkpoints import Checkpoints, PartKeeper
 from ..compress.quantizers.quantized_layers import is_quantized
@@ -89,7 +89,7 @@ class SharedChain(Chain):
 
     def run(self) -> list[StepFigures]:
         """Take the steps that no trial has taken yet; write the last network to `model`."""
-        with training.seeded(self.recipe.training.seed):
+        with module_training.seeded(self.recipe.training.seed):
             state = self._start()
             for k in range(1, len(self.recipe.steps) + 1):
                 with self.shared.alone(k):
