@@ -59,7 +59,8 @@ def test_every_verb_is_a_function() -> None:
     verbs = {verb.replace("-", "_") for verb in arguments.VERBS}
     assert verbs <= set(flow.__all__)
     functions = {n for n in flow.__all__ if inspect.isfunction(getattr(flow, n))}
-    helpers = {"integers_beside", "load_build", "read_weights", "register_writes", "with_weights"}
+    helpers = {"integers_beside", "load_build", "read_weights", "register_writes", "require"}
+    helpers |= {"with_weights"}
     assert functions == verbs | helpers
 
 
