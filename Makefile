@@ -4,6 +4,7 @@
 #   make test      lint and the test suite
 #   make nightly   the tests that are too long for every run, hours; can be stopped and goes on; installs nextpnr
 #   make methods   a table of all methods of training and compression; hours, can be stopped
+#   make notebooks the notebooks of examples/notebooks, run: as .ipynb, and as pages of docs/notebooks
 #   make bench     speed and size of the golden model and the compiler
 #   make clock     networks placed and routed on small boards; installs nextpnr, some minutes
 #   make boards    bitstreams of a trained network for small boards, the netlist of one simulated, and
@@ -18,7 +19,7 @@ export BITRILL_DATA ?= $(abspath ../shared/data)
 endif
 BENCH_MODEL ?= $(wildcard ../shared/models/TFC_1W1A.onnx)
 
-.PHONY: demo test nightly methods bench clock boards lint warm setup clean
+.PHONY: demo test nightly methods notebooks bench clock boards lint warm setup clean
 
 demo: setup
 	@$(BIN)/python examples/demo.py --out build/demo
@@ -35,6 +36,10 @@ nightly: setup
 methods: setup
 	$(BIN)/python benchmarks/methods.py
 	$(BIN)/python benchmarks/methods.py --data fashion --page docs/results/methods.md
+
+# about ten minutes of two cores; a page's figures are those of this machine
+notebooks: setup
+	$(BIN)/python scripts/notebooks.py --pages docs/notebooks
 
 bench: setup
 	$(BIN)/python benchmarks/golden.py

@@ -137,12 +137,20 @@ def page(notebook: NotebookNode, name: str) -> str:
 def shown(output: NotebookNode) -> str:
     """Return what a cell gave, as Markdown; nothing for remarks on stderr."""
     if output.output_type == "stream":
-        return f"```text\n{output.text.rstrip()}\n```" if output.name == "stdout" else ""
+        return fenced(output.text) if output.name == "stdout" else ""
     data = output.data
     if "text/html" in data:
         html = re.sub(r"\n\s*", " ", data["text/html"])  # a block of HTML ends at an empty line
         return f'<div class="output" style="overflow-x:auto">{html}</div>'
     return f"<pre>{escape(data['text/plain'])}</pre>"
+
+
+def fenced(text: str) -> str:
+    """Return a text as a block of code, whose fence is longer than those inside."""
+    fence = "```"
+    while fence in text:
+        fence += "`"
+    return f"{fence}text\n{text.rstrip()}\n{fence}"
 
 
 if __name__ == "__main__":

@@ -125,6 +125,10 @@ def test_every_page_is_listed_and_has_a_notebook() -> None:
     assert sorted(listed) == names
 
 
+def test_the_makefile_runs_them_all() -> None:
+    assert "scripts/notebooks.py --pages docs/notebooks\n" in (ROOT / "Makefile").read_text()
+
+
 @pytest.mark.parametrize("package", ["jupytext", "nbclient", "ipykernel"])
 def test_without_the_extra_one_line_says_so(
     package: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
@@ -169,9 +173,15 @@ def test_what_a_cell_shows_is_markdown(tmp_path: Path) -> None:
     printed = output(output_type="stream", name="stdout", text="a\nb\n")
     assert notebooks.shown(printed) == "```text\na\nb\n```"
     assert notebooks.shown(output(output_type="stream", name="stderr", text="a")) == ""
+    assert notebooks.fenced("```sh\na\n```\n") == "````text\n```sh\na\n```\n````"
 
 
-SAID = {"mnist_board": ["0 of 200 samples", "0 of 20 samples", "0 of 50 frames", "uart"]}
+SAID = {
+    "mnist_board": ["0 of 200 samples", "0 of 20 samples", "0 of 50 frames", "uart"],
+    "pynq_images": ["0 of 100 samples", "0 of 100 frames", "slowest layer", "-source build.tcl"],
+    "own_module": ["prune", "distil", "LUTs before pruning", "0 of 100 samples", "of torch 9"],
+    "keywords_icebreaker": ["0 of 50 samples", "of torch ", "0 of 20 frames", "uart"],
+}
 """What the outputs of each notebook must have, in this order; the rest is asserted in its cells."""
 
 

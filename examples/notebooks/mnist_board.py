@@ -29,7 +29,7 @@ SETTINGS = {
 }
 setting = SETTINGS[os.environ.get("BITRILL_NOTEBOOKS", "small")]
 dataset = "mnist" if datasets.is_here("mnist") else "digits"
-dataset
+print(dataset)
 
 # %% [markdown]
 # ## The data

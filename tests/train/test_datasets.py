@@ -206,3 +206,18 @@ def test_gzip_files_are_checked(data: bytes):
 def test_a_gzip_bomb_stays_small():
     bomb = gzip.compress(bytes(50_000_000))
     assert len(datasets.unzip(bomb, 1000, Path("x.gz"))) == 1001
+
+
+def test_whether_a_set_is_here(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.setenv("BITRILL_DATA", str(tmp_path))
+    assert datasets.is_here("digits")
+    assert not datasets.is_here("mnist")
+    (tmp_path / "mnist").mkdir()
+    files = [f"{name}.gz" for name in datasets.MIRRORS["mnist"].md5]
+    for name in files:
+        assert not datasets.is_here("mnist")
+        (tmp_path / "mnist" / name).touch()
+    assert datasets.is_here("mnist")
+    assert not datasets.is_here("cifar10")
+    with pytest.raises(SpecError, match="dataset must be one of"):
+        datasets.is_here("letters")
