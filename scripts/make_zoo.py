@@ -27,7 +27,7 @@ def trained(entry: zoo.Entry, out: Path) -> tuple[Path, int]:
     if verb == "train":
         done = flow.train(out=out, resume=True, **given)
         return done.model, done.parameters
-    steps = flow.compress(out=out, redo=True, **given)
+    steps = flow.compress(entry.folder / zoo.RECIPE, out=out, redo=True)
     if steps.model is None:
         raise SystemExit(f"{entry.name}: {zoo.RECIPE} must quantize every layer")
     return steps.model, steps.rows[-1].parameters
