@@ -6,42 +6,15 @@ only; ``...`` stands for any lines.
 
 from __future__ import annotations
 
-import os
 import re
-import subprocess
 import sys
 from pathlib import Path
 
 import pytest
-from support import HANG_SECONDS, ROOT
+from sessions import run, session, shows
+from support import ROOT
 
 TEXT = (ROOT / "README.md").read_text()
-
-
-def session(text: str) -> list[tuple[str, list[str]]]:
-    """The commands of all console blocks, each with the lines that it shows."""
-    steps: list[tuple[str, list[str]]] = []
-    for block in re.findall(r"```console\n(.*?)```", text, re.DOTALL):
-        for line in block.splitlines():
-            if line.startswith("$ "):
-                steps.append((line[2:], []))
-            else:
-                steps[-1][1].append(line)
-    return steps
-
-
-def shape(line: str) -> str:
-    """The line without figures, spaces and ruled lines."""
-    return re.sub(r"[-\s]+", " ", re.sub(r"\d[\d,.]*", "#", line)).strip()
-
-
-def shows(output: str, expected: list[str]) -> str | None:
-    """The first expected line that the output does not have in its turn."""
-    lines = iter(map(shape, output.splitlines()))
-    for line in expected:
-        if line != "..." and shape(line) not in lines:
-            return line
-    return None
 
 
 @pytest.fixture(scope="module")
@@ -62,20 +35,6 @@ def recipe(target: str) -> str:
 
 QUICK = {"demo": " --epochs 4"}
 """Beyond the recipe, so that its figures alone change."""
-
-
-def run(command: str, folder: Path) -> subprocess.CompletedProcess[str]:
-    path = f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"
-    return subprocess.run(
-        command,
-        shell=True,
-        cwd=folder,
-        env=os.environ | {"PATH": path, "OMP_NUM_THREADS": "1"},
-        capture_output=True,
-        text=True,
-        timeout=HANG_SECONDS,
-        check=False,
-    )
 
 
 def test_the_readme_session_runs_as_shown(folder: Path) -> None:
@@ -121,3 +80,5 @@ def test_a_line_that_is_not_printed_is_found() -> None:
 def test_commands_are_read_with_what_they_show() -> None:
     text = "```console\n$ a\nb\n$ c\n```\n```sh\n$ d\n```\n"
     assert session(text) == [("a", ["b"]), ("c", [])]
+    typed = "```console\n$ cat > f <<'END'\n$ x\nEND\ny\n```\n"
+    assert session(typed) == [("cat > f <<'END'\n$ x\nEND", ["y"])]
