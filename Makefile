@@ -9,6 +9,7 @@
 #   make clock     networks placed and routed on small boards; installs nextpnr, some minutes
 #   make boards    bitstreams of a trained network for small boards, the netlist of one simulated, and
 #                  every Zynq-7000 board's top by Yosys; installs nextpnr, some ten minutes
+#   make docs      the documentation site, in build/docs/html; a warning is an error
 #   make lint      ruff and pyright alone
 
 BIN := .venv/bin
@@ -19,7 +20,7 @@ export BITRILL_DATA ?= $(abspath ../shared/data)
 endif
 BENCH_MODEL ?= $(wildcard ../shared/models/TFC_1W1A.onnx)
 
-.PHONY: demo test nightly methods notebooks bench clock boards lint warm setup clean
+.PHONY: demo test nightly methods notebooks bench clock boards docs lint warm setup clean
 
 demo: setup
 	@$(BIN)/python examples/demo.py --out build/demo
@@ -55,6 +56,9 @@ boards: setup
 	$(BIN)/python benchmarks/bitstreams.py
 	$(BIN)/python benchmarks/board_netlist.py
 	$(BIN)/python benchmarks/ps7.py
+
+docs: setup
+	$(BIN)/python -m sphinx -W --keep-going -d build/docs/doctrees docs build/docs/html
 
 lint: setup
 	$(BIN)/ruff check .

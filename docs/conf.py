@@ -15,7 +15,7 @@ release = version = __version__
 copyright = "Bitrill's authors, Apache-2.0"
 html_title = f"Bitrill {version}"
 
-extensions = ["myst_parser", "sphinx.ext.autodoc", "docstrings", "verbs"]
+extensions = ["myst_parser", "sphinx.ext.autodoc", "docstrings", "verbs", "json_files", "gallery"]
 exclude_patterns = ["_ext"]
 
 # Markdown: headings have anchors down to ###, so that links into pages are checked
