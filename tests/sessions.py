@@ -6,6 +6,7 @@ import os
 import re
 import subprocess
 import sys
+import textwrap
 from pathlib import Path
 
 from support import HANG_SECONDS
@@ -16,7 +17,7 @@ def session(text: str) -> list[tuple[str, list[str]]]:
     steps: list[tuple[str, list[str]]] = []
     for block in re.findall(r"```console\n(.*?)```", text, re.DOTALL):
         typed = False  # whether the lines are a file that the command reads
-        for line in block.splitlines():
+        for line in textwrap.dedent(block).rstrip(" ").splitlines():
             if typed:
                 steps[-1] = (f"{steps[-1][0]}\n{line}", [])
                 typed = line != "END"

@@ -80,5 +80,6 @@ def test_a_line_that_is_not_printed_is_found() -> None:
 def test_commands_are_read_with_what_they_show() -> None:
     text = "```console\n$ a\nb\n$ c\n```\n```sh\n$ d\n```\n"
     assert session(text) == [("a", ["b"]), ("c", [])]
+    assert session("1. x\n\n   ```console\n   $ a\n   b\n   ```\n") == [("a", ["b"])]
     typed = "```console\n$ cat > f <<'END'\n$ x\nEND\ny\n```\n"
     assert session(typed) == [("cat > f <<'END'\n$ x\nEND", ["y"])]
