@@ -160,9 +160,9 @@ def test_metrics_of_a_training(recipe: str, tmp_path: Path) -> None:
 def test_rows_of_a_compression_and_points_of_a_search() -> None:
     """In a process of its own, since they import torch."""
     code = (
-        "import dataclasses; from bitrill.compress.chain import Row;"
+        "import dataclasses; from bitrill.compress.chain import StepFigures;"
         "from bitrill.search.front import Point, Standing;"
-        "[print(*(f.name for f in dataclasses.fields(c))) for c in (Row, Point, Standing)]"
+        "[print(*(f.name for f in dataclasses.fields(c))) for c in (StepFigures, Point, Standing)]"
     )
     done = subprocess.run(
         [sys.executable, "-c", code],
