@@ -44,7 +44,7 @@ class Trained(Result):
             )
             for p in front
         ]
-        head = ("front", "LUTs of matrices", "accuracy, held back", "accuracy, test")
+        head = ("front", "LUTs", "accuracy, held back", "accuracy, test")
         return (TextTable.of(head, rows),) if rows else ()
 
     def to_json(self) -> Json:
