@@ -20,6 +20,7 @@ import torch
 from bitrill.compress import chain as chains
 from bitrill.compress import recipe as recipes
 from bitrill.compress.sources import DataSplits
+from bitrill.compress.step_figures import Figures
 from bitrill.progress import silent
 from torch import Tensor, nn
 
@@ -61,7 +62,7 @@ def main() -> None:
     }
     recipe = recipes.parse(tables, Path())
     with tempfile.TemporaryDirectory() as folder:
-        no_hardware = chains.Figures(0, 0, 0, 0, 0)  # floats have none
+        no_hardware = Figures(0, 0, 0, 0, 0)  # floats have none
         chain = chains.Chain(recipe, Path(folder), lambda _: no_hardware, silent)
         data = chain.data
         repeats = -(-options.images // len(data.x_test))

@@ -8,10 +8,11 @@ from math import inf
 
 import numpy as np
 import pytest
+from bitrill.curves import FUNCTIONS
 from bitrill.enclosure import hull, pi
 from bitrill.errors import SpecError, UnsupportedError
 from bitrill.exact import sqrt
-from bitrill.functions import FUNCTIONS, Combined, Elementary
+from bitrill.functions import Combined, Elementary
 from bitrill.real import Affine, Clip, Leaky
 from bitrill.steps import derivative_of, enclose, value_of
 

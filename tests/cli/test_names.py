@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 from bitrill import flow
-from bitrill.cli import arguments, parser
+from bitrill.cli import arguments, board_arguments, parser
 from bitrill.cli.verbs import COMMAND_LINE_ONLY
 from bitrill.flow import board_drive, compile_options, data
 from bitrill.flow.compile_options import CompileKeywords, CompileOptions
@@ -74,4 +74,4 @@ def test_keywords_are_the_options_of_compile() -> None:
 def test_choices_are_those_of_the_functions() -> None:
     assert run_options.DATASETS == data.DATASETS
     assert arguments.STYLES == compile_options.STYLES
-    assert arguments.TRANSPORTS == board_drive.TRANSPORTS
+    assert board_arguments.TRANSPORTS == board_drive.TRANSPORTS

@@ -11,7 +11,7 @@ from bitrill.folding.fold import fold, folding_of
 from bitrill.ir import BIPOLAR, INPUT, Graph, IntType, Operator, Sink, Source, Stage, Tensor
 from bitrill.lowering import probe, to_folded
 from bitrill.ops import Lookup, MatVec, Threshold
-from bitrill.ops.units.matrix import free_type
+from bitrill.ops.units.writable_tables import free_type
 from support import integer_mlp
 
 INT4 = IntType(-8, 7)

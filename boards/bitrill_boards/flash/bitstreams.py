@@ -52,6 +52,11 @@ class FlashTarget:
         # JSON values have no types that pyright could compare with the fields
         return FlashTarget(**named, sha256=sha256, digest=digest)  # pyright: ignore
 
+    @property
+    def over_spi(self) -> bool:
+        """Whether the board is loaded over SPI: its chip has no JTAG port, and no IDCODE."""
+        return self.family == "ice40"
+
     def has(self, idcode: int) -> bool:
         """Return whether a chip with that IDCODE is the board's."""
         mask = MASKS[self.family]

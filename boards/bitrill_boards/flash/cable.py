@@ -45,7 +45,7 @@ def choose(target: FlashTarget, xvc: str | None, cable: str | None) -> Cable:
     if not board and target.family in ("zynq7", "zynqmp"):
         base = ("--fpga-part", f"xc{part_key(target.part)}")
     if xvc is not None:
-        if target.family == "ice40":
+        if target.over_spi:
             raise SpecError(f"xvc is a JTAG cable, and {target.board} is loaded over SPI")
         host, port = _host_port(xvc)
         return Cable(xvc, ("-c", "xvc-client", "--ip", host, "--port", port, *base))

@@ -57,14 +57,14 @@ def flash(
     way = choose(target, xvc, cable)
     start = time.perf_counter()
     idcode, selection = None, ()
-    if target.family != "ice40":
+    if not target.over_spi:
         chip, selection = _chip(target, way, timeout)
         idcode = chip.idcode
     arguments = [*way.arguments, *selection, *_MODES[target.family], str(bitstream)]
     ended = tool.run(arguments, timeout=timeout, progress=progress)
     _judge(target, way, ended)
     return Loaded(
-        target.board, bitstream.name, idcode, time.perf_counter() - start, target.family == "ice40"
+        target.board, bitstream.name, idcode, time.perf_counter() - start, target.over_spi
     )
 
 

@@ -8,6 +8,7 @@ from ..errors import UnsupportedError
 from ..flow.result import Json, Result
 from ..progress import Progress
 from . import live, show
+from .texts import TEXTS
 
 COMMAND_LINE_ONLY = ("verb", "json", "verbose", "quiet")
 """Options that are not parameters."""
@@ -34,5 +35,5 @@ def call(options: argparse.Namespace, progress: Progress) -> tuple[int, Json | s
         refused = show.refused(options.model, error.reasons)
         return error.exit_code, error.to_json() if options.json else refused
     failed = TOOL_MISSING if options.verb == "doctor" else FAILED
-    value = result.to_json() if options.json else show.TEXTS[options.verb](result)
+    value = result.to_json() if options.json else TEXTS[options.verb](result)
     return 0 if result.ok else failed, value

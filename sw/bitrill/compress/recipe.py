@@ -43,10 +43,15 @@ class Hardware:
         faults: list[str] = []
         if self.style not in STYLES:
             faults.append(f"style must be folded or unrolled, not {self.style!r}")
-        elif is_searched(self.style) is (self.fps is None):
+        elif self.searched is (self.fps is None):
             faults.append("either fps or style = 'unrolled' must be given")
         if faults:
             raise SpecError("; ".join(faults), faults=faults)
+
+    @property
+    def searched(self) -> bool:
+        """Whether the folding is searched for the rate ``fps``; else the style settles it."""
+        return is_searched(self.style)
 
 
 @dataclass(frozen=True)

@@ -10,7 +10,7 @@ something, and imports what it needs when it is called. Steps are logged to ``bi
 """
 
 from .board_build import BoardBuild, build
-from .board_drive import Driven, Rates, drive
+from .board_drive import drive
 from .board_flash import Flashed, flash
 from .boards import Boards, boards
 from .builds import Build, load_build
@@ -19,6 +19,7 @@ from .compile_options import CompileOptions
 from .compiling import Compiled, compile
 from .compressing import Compressed, compress
 from .doctor import Diagnosis, doctor, require
+from .drive_result import Driven, Rates
 from .export_ip import ExportedIp, export_ip
 from .inspection import Inspection, Layer, inspect
 from .making import Made, make

@@ -7,9 +7,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from ..errors import SpecError, StorageError
-from .board_drive import Driven, drive
+from .board_drive import drive
 from .boards import BoardFolder, board_folder
 from .builds import Build, BuildLike, open_build
+from .drive_result import Driven
 from .extras import Progress, extra, logged
 from .result import Json, Result
 

@@ -19,8 +19,8 @@ from .import_and_fold import Goal, fold, fold_for, integers, load
 from .result import Json, Result, TextTable, exact_number
 
 if TYPE_CHECKING:
-    from ..compress.chain import Figures, StepFigures
     from ..compress.recipe import Hardware
+    from ..compress.step_figures import Figures, StepFigures
 
 
 @dataclass(frozen=True, repr=False)
@@ -106,6 +106,7 @@ def compress(
     with extra("compress", "compress"):
         from ..compress import chain as chains
         from ..compress import recipe as recipes
+        from ..compress.step_figures import averaged
     read = recipes.load(source) if isinstance(source, Path) else recipes.parse(source, Path())
 
     def answer(model: Path) -> Figures:
@@ -119,7 +120,7 @@ def compress(
     about |= {f"step {k}": each.kind for k, each in enumerate(read.steps, 1)}
     with tracked(track, "compress", about) as run:
         made[0].told = lambda row: run.step(asdict(row))
-        rows = chains.averaged([chain.run() for chain in made])
+        rows = averaged([chain.run() for chain in made])
         run.last = asdict(rows[-1])
         run.files = [made[0].model, made[0].folder / "steps.json"]
     if no_advice:
@@ -129,7 +130,7 @@ def compress(
 
 def predicted_figures(model: Path, target: Hardware) -> Figures:
     """Return what a model takes on its recipe's hardware, by the model, with no Verilog."""
-    from ..compress.chain import Figures
+    from ..compress.step_figures import Figures
 
     part = None if target.part == PORTABLE else part_of(target.part)
     graph = integers(load(model))

@@ -146,7 +146,7 @@ def answered(model: Path, target: Hardware, board: str | None) -> Answer:
 
     part = None if target.part == PORTABLE else part_of(target.part)
     graph, clock = integers(load(model)), target.clock_mhz
-    if target.style == "unrolled":
+    if not target.searched:
         folded = fold(graph, style="unrolled", part=part, clock_mhz=clock)
     else:
         folded, _ = fold_for(graph, clock, [Goal(part, target.fps)], deep=True)

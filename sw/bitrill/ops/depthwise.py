@@ -31,7 +31,7 @@ from ..ir import (
 )
 from .matvec import MatVec
 from .units.folded import add_sums
-from .units.matrix import free_type, start_words, starts_table, type_note
+from .units.writable_tables import free_type, start_words, starts_table, type_note
 
 FEW_CHANNELS = 8
 """Most channels for which the golden model multiplies by a whole matrix."""

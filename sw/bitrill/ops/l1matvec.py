@@ -10,9 +10,10 @@ from ..arith.l1_products import front_stages, groups
 from ..arith.matrix_protocols import DistanceMatrix
 from ..errors import SpecError
 from ..ir import Impl, IntType, Ranges, Structure, freeze, must_be_style
-from .units.base import MatrixLike, Unit
+from .units.base import Unit
 from .units.folded import Folded
 from .units.matrix import Matrix
+from .units.matrix_like import MatrixLike
 
 X_BITS = 8
 """Bits of the widest operand."""

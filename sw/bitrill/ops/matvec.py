@@ -11,7 +11,8 @@ from ..arith.bitserial import total_range
 from ..errors import SpecError
 from ..ir import USED_ONLY, IntType, Ranges, Table, Tensor, freeze, frozen_array, product_ranges
 from .units import unit_styles, unit_ways
-from .units.matrix import Matrix, free_type, starts_table, type_note
+from .units.matrix import Matrix
+from .units.writable_tables import free_type, starts_table, type_note
 
 _PACKED_WEIGHTS = 1 << 19
 _PACKED_VECTORS = 8

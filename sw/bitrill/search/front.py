@@ -167,8 +167,8 @@ def compile_words(model: str, hardware: Hardware) -> list[str]:
     """Return the command that compiles a trial's model, in its folder."""
     words = ["bitrill", "compile", model, "--folding", "folding.json", "--out", "build"]
     words += ["--part", hardware.part, "--clock-mhz", f"{hardware.clock_mhz:g}"]
-    if hardware.style == "unrolled":
-        return [*words, "--style", "unrolled"]
+    if not hardware.searched:
+        return [*words, "--style", hardware.style]
     return [*words, "--fps", repr(hardware.fps)]
 
 

@@ -12,12 +12,13 @@ from pathlib import Path
 from typing import Any
 
 from ..compress import module_training
-from ..compress.chain import Chain, StepFigures
+from ..compress.chain import Chain
 from ..compress.checkpoints import Checkpoints, PartKeeper
 from ..compress.quantizers.quantized_layers import is_quantized
 from ..compress.recipe import Recipe
 from ..compress.sources import DataSplits
 from ..compress.state import State
+from ..compress.step_figures import StepFigures
 from ..errors import SpecError, StorageError, UnsupportedError
 
 

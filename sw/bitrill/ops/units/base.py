@@ -5,19 +5,13 @@ it by style and way to multiply; `find_unit` is the only place that looks these 
 """
 
 from abc import ABC, abstractmethod
-from math import log2
-from typing import ClassVar, Protocol, Self
+from typing import ClassVar
 
 import numpy as np
 
 from ...arith.accumulate import starts, stored_weights
-from ...arith.column_steps import ColumnPlans
-from ...arith.lane_choice import LaneChoices
-from ...arith.matrix_protocols import SerialMatrix
-from ...arith.shared_values import SharedValues
 from ...errors import SpecError
 from ...ir import (
-    INTERVAL,
     Impl,
     Memory,
     Multiply,
@@ -28,42 +22,14 @@ from ...ir import (
     Style,
     Work,
     bits_for,
-    divisors,
 )
 from ...parts.families import family_of
 from ...parts.memories import deep_enough, spilled, worth_block
+from .default_lanes import default_lanes
+from .matrix_like import MatrixLike
 
 REPLAY_BLOCK = 512
 """Least number of words for which a replay buffer is built in block memory."""
-
-STRAIGHT_ROWS = 16
-"""Largest number of rows that a matrix computes at once, so that it reads its vector only once."""
-
-WASTE = 8
-"""How many times the lanes that the interval needs may be spent where divisors are scarce."""
-
-
-class MatrixLike(SerialMatrix, Protocol):
-    """Members of a matrix operator (`bitrill.ops.units.matrix.Matrix`) that units read."""
-
-    @property
-    def name(self) -> str: ...
-    @property
-    def free(self) -> bool: ...
-    @property
-    def plane_pairs(self) -> int: ...
-    @property
-    def memory_stages(self) -> int: ...
-    @property
-    def latency(self) -> int: ...
-    def weight_words(self) -> np.ndarray: ...
-    @property
-    def column_plans(self) -> ColumnPlans: ...
-    @property
-    def lane_choices(self) -> LaneChoices: ...
-    @property
-    def shared_values(self) -> SharedValues: ...
-    def at(self, impl: Impl) -> Self: ...
 
 
 class Unit(ABC):
@@ -322,27 +288,3 @@ def find_unit(name: str, kind: str, style: Style, multiply: Multiply = "lut") ->
         )
     ways = " or ".join(repr(way) for other, way in _UNITS if other == style)
     raise SpecError(f"{name}: multiply of style {style!r} must be {ways}, not {multiply!r}")
-
-
-def default_lanes(rows: int, cols: int, given: int | None) -> tuple[int, int]:
-    """Return ``(pe, simd)``: the fewest lanes with an interval up to 64, as square as possible.
-
-    ``given``: elements of a beat of the operand, None if this matrix chooses. For 784-64-64-64-10
-    the results are (16, 49), (8, 8), (8, 8), (10, 8). If there are so few divisors that this would
-    waste lanes (rows and columns are primes, for example), the interval whose ratio to 64 is
-    nearest to 1 is used.
-    """
-    if rows <= STRAIGHT_ROWS and given and cols % given == 0 and cols // given <= INTERVAL:
-        return rows, given
-    options = [(pe, simd) for pe in divisors(rows) for simd in divisors(cols)]
-
-    def interval(o: tuple[int, int]) -> int:
-        return (rows // o[0]) * (cols // o[1])
-
-    def cost(o: tuple[int, int]) -> tuple[float, ...]:
-        return (o[0] * o[1], abs(log2(o[0] / o[1])), o[0])
-
-    fast = min((o for o in options if interval(o) <= INTERVAL), key=cost)
-    if fast[0] * fast[1] <= WASTE * max(1, -(-rows * cols // INTERVAL)):
-        return fast
-    return min(options, key=lambda o: (abs(log2(interval(o) / INTERVAL)), *cost(o)))

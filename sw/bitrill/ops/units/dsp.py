@@ -3,7 +3,8 @@
 from ...arith.dsp_packing import SLICES, check_dsp, dsp_plan, fits_slice, packing
 from ...ir import Impl, Primitives, Structure, Work
 from ...parts.families import family_of
-from .base import MatrixLike, Unit
+from .base import Unit
+from .matrix_like import MatrixLike
 
 
 class Dsp(Unit, style="folded", multiply="dsp"):

@@ -5,7 +5,8 @@ from ...arith.border import border
 from ...ir import Primitives, Structure, bits_for, different_bits
 from ...parts.families import family_of
 from ...parts.memories import spilled
-from .base import MatrixLike, Unit
+from .base import Unit
+from .matrix_like import MatrixLike
 
 TRIED = 1 << 16
 """Most bits of weights whose different bit columns are counted; beyond, a number is expected."""

@@ -6,8 +6,8 @@ from ...arith.place_hash import BITS, MIXED, mixed
 from ...arith.products import stored
 from ...errors import SpecError
 from ...ir import Impl, Memory, Primitives, Structure, bits_for
-from .base import MatrixLike
 from .indexed import Shared
+from .matrix_like import MatrixLike
 
 
 class Hashed(Shared, style="hashed", multiply="lut"):

@@ -6,8 +6,8 @@ from ...arith.products import stored
 from ...arith.shared_values import MOST, lookup, padded
 from ...errors import SpecError
 from ...ir import Impl, Primitives, Structure
-from .base import MatrixLike
 from .folded import Folded
+from .matrix_like import MatrixLike
 
 
 class Shared(Folded):

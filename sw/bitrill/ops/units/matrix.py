@@ -21,12 +21,10 @@ from ...ir import (
     Cost,
     Impl,
     IntType,
-    Note,
     Operator,
     Schedule,
     Structure,
     Style,
-    Table,
     Tensor,
     Work,
     divisors,
@@ -34,7 +32,9 @@ from ...ir import (
     unchecked,
 )
 from ...parts.families import family_of
-from .base import MatrixLike, Unit, every_unit, find_unit
+from .base import Unit, every_unit, find_unit
+from .matrix_like import MatrixLike
+from .writable_tables import start_words
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -285,29 +285,3 @@ class Matrix(Operator, abstract=True):
     @property
     def lanes_out(self) -> int:
         return self.folded.pe
-
-
-def start_words(starts: np.ndarray, width: int, pe: int) -> np.ndarray:
-    """Return the table of the values that sums start from, ``[rows / pe, bits]``.
-
-    ``starts``: int64 ``[rows]``; a word's bits are ``[plane][row]``, ``width`` planes.
-    """
-    codes = (starts[:, None] >> np.arange(width)) & 1
-    words = codes.reshape(-1, pe, width).transpose(0, 2, 1)
-    return words.reshape(len(words), -1)
-
-
-def starts_table(words: np.ndarray, pe: int) -> dict[str, Table]:
-    """Return the writable table of `start_words`."""
-    axes = {"plane": words.shape[1] // pe, "row": pe}
-    return {"starts": Table(words.astype(np.uint8), axes)}
-
-
-def free_type(t: IntType) -> IntType:
-    """Return the type of all weights that ``t``'s bits can hold; a ternary type stays as it is."""
-    return IntType.of(t.coding.whole())
-
-
-def type_note(t: IntType) -> Note:
-    """Return the entry of ``registers.json`` that describes the type of weights."""
-    return {"coding": t.coding.word, "bits": t.bits, "lo": t.lo, "hi": t.hi}

@@ -7,8 +7,8 @@ from ...arith.shared_values import lookup
 from ...ir import Impl, Memory, Primitives, Structure, bits_for
 from ...parts.families import family_of
 from ...parts.memories import HALF_BITS, LUTS_OF_HALF, deep_enough, worth_block
-from .base import MatrixLike
 from .indexed import Shared
+from .matrix_like import MatrixLike
 
 LEAST_BITS = HALF_BITS
 """Least number of weight bits for which the search tries prefix codes; fewer fit half a RAMB36."""

@@ -5,8 +5,8 @@ from dataclasses import replace
 import numpy as np
 
 from ...ir import Rule, Structure
-from .base import MatrixLike
 from .folded import Folded
+from .matrix_like import MatrixLike
 
 WORDS = 2
 """Slots of the FIFO in which words of weights wait for their steps."""

@@ -7,8 +7,8 @@ from ...arith.lane_choice import LaneChoice
 from ...arith.products import lane_cost
 from ...errors import SpecError
 from ...ir import Impl, Primitives, Structure
-from .base import MatrixLike
 from .folded import Folded
+from .matrix_like import MatrixLike
 
 MUX_LUTS = {1: 0.0, 2: 0.5, 3: 1.0, 4: 1.0} | {n: (n + 3) // 4 * 1.0 for n in range(5, 17)}
 """LUTs of a multiplexer, by its number of data inputs."""

@@ -3,7 +3,8 @@
 from ...arith.bitserial import READ_STAGES, check_serial, pairs, serial_plan
 from ...ir import Impl, Structure, Work
 from ...parts.families import family_of
-from .base import MatrixLike, Unit
+from .base import Unit
+from .matrix_like import MatrixLike
 
 _SELECT = {1: 0.0, 2: 0.5, 4: 1.0, 8: 2.0}
 """LUTs of a multiplexer, by its number of data inputs."""

@@ -8,8 +8,9 @@ from ...errors import SpecError
 from ...ir import Impl, Primitives, Rule, Schedule, Structure, bits_for, different_bits
 from ...parts.families import family_of
 from ...parts.memories import deep_enough, worth_block
-from .base import REPLAY_BLOCK, MatrixLike
+from .base import REPLAY_BLOCK
 from .folded import Folded
+from .matrix_like import MatrixLike
 
 VECTORS = 2
 """Vectors that the replay buffer holds."""

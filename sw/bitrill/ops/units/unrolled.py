@@ -4,7 +4,8 @@ from ...arith.unrolled_plan import unrolled_plan
 from ...errors import SpecError
 from ...ir import Impl, Schedule, Structure, Work, pipeline
 from ...parts.families import family_of
-from .base import MatrixLike, Unit
+from .base import Unit
+from .matrix_like import MatrixLike
 
 
 class Unrolled(Unit, style="unrolled", multiply="lut"):
