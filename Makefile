@@ -5,6 +5,7 @@
 #   make nightly   the tests that are too long for every run, hours; can be stopped and goes on; installs nextpnr
 #   make methods   a table of all methods of training and compression; hours, can be stopped
 #   make notebooks the notebooks of examples/notebooks, run: as .ipynb, and as pages of docs/notebooks
+#   make zoo       the trained networks of sw/bitrill/zoo, made anew from their recipes
 #   make bench     speed and size of the golden model and the compiler
 #   make clock     networks placed and routed on small boards; installs nextpnr, some minutes
 #   make boards    bitstreams of a trained network for small boards, the netlist of one simulated, and
@@ -20,7 +21,7 @@ export BITRILL_DATA ?= $(abspath ../shared/data)
 endif
 BENCH_MODEL ?= $(wildcard ../shared/models/TFC_1W1A.onnx)
 
-.PHONY: demo test nightly methods notebooks bench clock boards docs lint warm setup clean
+.PHONY: demo test nightly methods zoo notebooks bench clock boards docs lint warm setup clean
 
 demo: setup
 	@$(BIN)/python examples/demo.py --out build/demo
@@ -41,6 +42,10 @@ methods: setup
 # about ten minutes of two cores; a page's figures are those of this machine
 notebooks: setup
 	$(BIN)/python scripts/notebooks.py --pages docs/notebooks
+
+# what differs from the entries that are there is printed, and replaces them
+zoo: setup
+	$(BIN)/python scripts/make_zoo.py
 
 bench: setup
 	$(BIN)/python benchmarks/golden.py
