@@ -132,7 +132,7 @@ def selu(call: Call) -> Data:
 
 def powered(call: Call, x: Data) -> Data:
     """Raise data to the power of a constant, 1 to 4."""
-    exponent = call.number(1, "its exponent", like="any")
+    exponent = call.number(1, "its exponent", like="any" if call.opset >= 12 else "floats")
     if isinstance(exponent, Surd) or exponent not in range(1, 5):
         raise RefusedError(
             "its base must be a constant, or its exponent a whole number from 1 to 4,"

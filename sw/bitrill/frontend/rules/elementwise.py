@@ -129,7 +129,7 @@ def combined(call: Call, op: str) -> Known:
         raise RefusedError("data must not stand in the denominator")
     values = per_channel(call.exact(constant, "its constant"), data, what="its constant")
     if op == "Div":
-        step = Affine(tuple(_reciprocal(v) for v in values))
+        step = Affine(tuple(inverse(v) for v in values))
     elif op == "Mul":
         step = Affine(values)
     elif op == "Sub" and constant == 0:
@@ -163,10 +163,7 @@ def _fold(call: Call, a: Const | Quantized, b: Const | Quantized, op: str) -> Kn
         raise RefusedError("its divisor must not be zero")
     out = as_objects(_ARITHMETIC[op](first, second), shape)
     if whole:
-        numbers = [int(v) for v in out.reshape(-1)]  # division of integers drops the fraction
-        if any(not -(1 << 63) <= v < 1 << 63 for v in numbers):
-            raise RefusedError("integers must fit 64 bits")
-        return Const(np.array(numbers, np.int64).reshape(shape))
+        return whole_numbers(out)  # division of integers drops the fraction
     check_exact(out.reshape(-1).tolist())
     return Const(out)
 
@@ -174,7 +171,7 @@ def _fold(call: Call, a: Const | Quantized, b: Const | Quantized, op: str) -> Kn
 def _rescaled(call: Call, weights: Quantized, index: int, op: str) -> Quantized:
     """Multiply or divide a quantized constant by input ``index``, a single number."""
     factor = call.number(index, "its constant")
-    scale = weights.scale * (_reciprocal(factor) if op == "Div" else factor)
+    scale = weights.scale * (inverse(factor) if op == "Div" else factor)
     check_exact(scale.reshape(-1).tolist())
     return Quantized(weights.integers, scale, weights.type)
 
@@ -195,45 +192,18 @@ def negate(call: Call) -> Known:
     return Const(as_objects(-array, array.shape))
 
 
-@rule("Pow", inputs=2)
-@rule("Reciprocal", inputs=1)
-@rule("Sqrt", inputs=1)
-def power(call: Call) -> Known:
-    """Raise constants to a power, roots kept exact; data to a small whole one."""
-    base = call.value(0)
-    if isinstance(base, Data):
-        if call.node.op != "Pow":
-            raise RefusedError("its base must be a constant, not data")
-        return activations.powered(call, base)
-    base = call.exact(0, "its base", like="any")
-    exponent = {"Sqrt": Fraction(1, 2), "Reciprocal": Fraction(-1)}.get(call.node.op)
-    if exponent is None:
-        exponent = call.number(1, "its exponent", like="any")
-    rules = {
-        Fraction(1): lambda v: v,
-        Fraction(2): lambda v: v * v,
-        Fraction(-1): _reciprocal,
-        Fraction(1, 2): _root,
-        Fraction(-1, 2): lambda v: _reciprocal(_root(v)),
-    }
-    if isinstance(exponent, Surd) or exponent not in rules:
-        raise RefusedError(f"its exponent must be -1, -0.5, 0.5, 1 or 2, not {brief(exponent)}")
-    out = np.empty(base.shape, object)
-    out.reshape(-1)[:] = [rules[exponent](v) for v in base.reshape(-1)]
-    check_exact(out.reshape(-1).tolist())
-    return Const(out)
+def whole_numbers(numbers: np.ndarray) -> Const:
+    """Return whole numbers, which must fit 64 bits, as integers."""
+    whole = [int(v) for v in numbers.reshape(-1)]
+    if any(not -(1 << 63) <= v < 1 << 63 for v in whole):
+        raise RefusedError("integers must fit 64 bits")
+    return Const(np.array(whole, np.int64).reshape(numbers.shape))
 
 
-def _reciprocal(v: Real) -> Real:
+def inverse(v: Real) -> Real:
     if not v:
         raise RefusedError("its divisor must not be zero")
     return reciprocal(v)
-
-
-def _root(v: Real) -> Real:
-    if sign(v) < 0:
-        raise RefusedError(f"a square root must be of a number of at least 0, not {brief(v)}")
-    return sqrt(v)
 
 
 @rule("Relu", inputs=1, layout="same", integers="kept")
@@ -259,7 +229,7 @@ def clip(call: Call) -> Known:
         if name in call.attributes:
             bounds.append(call.fraction(name, 0.0))
         elif call.has(i):
-            bound = call.number(i, f"its {name}", like="any" if whole else "data")
+            bound = call.number(i, f"its {name}", like="integers" if whole else "data")
             if isinstance(bound, Surd):
                 raise RefusedError(f"its {name} must be rational")
             bounds.append(bound)

@@ -54,6 +54,8 @@ def pad(call: Call) -> Known:
     if before[0] or after[0]:
         raise RefusedError("the batch axis must have no padding")
     if mode != "constant":
+        if call.has(2):
+            call.number(2, "its constant", like="data")  # not used, but of the data's type
         return sliced(call, x, _repeated(call, x, mode, before[1:], after[1:]))
     parts = [
         range(max(0, -b), n - max(0, -a))

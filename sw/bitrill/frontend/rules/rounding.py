@@ -11,7 +11,7 @@ import numpy as np
 
 from ...ir import IntType
 from ...real import Rounding, round_real
-from ..symbolic import Call, Const, Data, Known, Rounded, exact_array
+from ..symbolic import Call, Const, Data, Known, Rounded
 from .table import rule
 
 _UNKNOWN = IntType(-(1 << 62), 1 << 62)
@@ -39,7 +39,7 @@ def _rounded(call: Call, mode: Rounding) -> Known:
     if not isinstance(value, Data):
         if isinstance(value, Const) and value.array.dtype.kind == "f":
             return Const({"ROUND": np.round, "FLOOR": np.floor, "CEIL": np.ceil}[mode](value.array))
-        array = exact_array(value, call.builder.work)
+        array = call.exact(0, "its operand")
         out = np.empty(array.shape, object)
         out.reshape(-1)[:] = [Fraction(round_real(v, mode)) for v in array.reshape(-1)]
         return Const(out)

@@ -23,7 +23,9 @@ from .table import rule, since, until
 )
 def identity(call: Call) -> Known:
     """Return the value unchanged, as Dropout does outside training."""
-    if call.node.op == "Dropout" and call.has(2) and call.integers(2, "training_mode").any():
+    if call.has(1):
+        call.number(1, "its ratio")
+    if call.has(2) and call.integers(2, "training_mode").any():
         raise RefusedError("training_mode must be false")
     return call.value(0)
 

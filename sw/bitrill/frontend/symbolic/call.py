@@ -23,7 +23,7 @@ from .values import Data, Known
 
 _Kind = TypeVar("_Kind")
 
-ElementType: TypeAlias = Literal["floats", "data", "any"]
+ElementType: TypeAlias = Literal["floats", "integers", "data", "any"]
 
 
 class Call:
@@ -136,13 +136,14 @@ class Call:
     def exact(self, i: int, what: str, *, like: ElementType = "floats") -> np.ndarray:
         """Return constant input ``i`` as an object array of exact numbers.
 
-        ``like``: its type in the file must be one of ``"floats"``, that of the node's ``"data"``,
-        or ``"any"``.
+        ``like``: its type in the file must be one of ``"floats"``, of ``"integers"``, that of the
+        node's ``"data"``, or ``"any"``.
         """
         v = self.value(i)
         if not isinstance(v, Const | Quantized):
             raise RefusedError(f"{what} must be a constant, not depend on the model's input")
-        if like == "data" and any(isinstance(d, Data) and d.stored for d in self.values):
+        stored = any(isinstance(d, Data) and d.stored for d in self.values)
+        if like == "integers" or (like == "data" and stored):
             check_integers(v, what)
         elif like != "any":
             check_floats(v, what)

@@ -10,6 +10,7 @@ from ...symbolic import HostCall, Hosted, RefusedError
 from ...symbolic.hosted import Applied
 from .. import elementwise as elementwise  # their import rules are declared
 from .. import extremes as extremes
+from .. import powers as powers
 from ..table import RULES
 from .host_table import also, host
 
