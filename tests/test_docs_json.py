@@ -119,7 +119,7 @@ def keys(group: str, name: str) -> set[str]:
 
 def test_objects_have_the_fields_of_their_dataclasses() -> None:
     """Results that no quick test makes."""
-    from bitrill.flow.board_drive import Rates
+    from bitrill.flow.drive_result import Rates
     from bitrill_boards.flash.loading import Loaded
     from bitrill_boards.manifest import Manifest
 
@@ -160,7 +160,7 @@ def test_metrics_of_a_training(recipe: str, tmp_path: Path) -> None:
 def test_rows_of_a_compression_and_points_of_a_search() -> None:
     """In a process of its own, since they import torch."""
     code = (
-        "import dataclasses; from bitrill.compress.chain import StepFigures;"
+        "import dataclasses; from bitrill.compress.step_figures import StepFigures;"
         "from bitrill.search.front import Point, Standing;"
         "[print(*(f.name for f in dataclasses.fields(c))) for c in (StepFigures, Point, Standing)]"
     )
