@@ -4,6 +4,7 @@ import numpy as np
 from amaranth import *
 from bitrill.ops import Lookup
 
+from ..memories.constant_tables import tables
 from ..pipeline.elastic import Elastic
 from ..pipeline.stream import OneToOne
 

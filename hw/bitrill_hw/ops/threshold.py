@@ -11,7 +11,7 @@ from amaranth.lib.wiring import Member
 from bitrill.ops import Threshold
 
 from ..arith.reached import Limit, reached_one
-from ..memories.constant_tables import split, table
+from ..memories.constant_tables import split, table, tables
 from ..pipeline.elastic import Elastic
 from ..pipeline.stream import OneToOne
 
