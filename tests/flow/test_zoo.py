@@ -25,7 +25,7 @@ FRAMES = 100
 SMALL = "tfc"
 """An entry that compiles quickly."""
 
-NAMES = ("cnv", "lenet", "resnet8", "tfc")
+NAMES = ("cnv", "keywords", "lenet", "resnet8", "tfc")
 
 
 def test_the_six_are_listed_with_their_figures() -> None:
