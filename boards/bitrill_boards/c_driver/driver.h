@@ -21,7 +21,7 @@ extern "C" {
 #define NET_INPUTS @inputs@u
 #define NET_OUTPUTS @outputs@u
 
-/* Bytes of a frame, @in_bits@ bits an element, and of its result, @out_bits@ bits an integer; low bits first. */
+/* Bytes of a frame, elements of @in_width@, and of its result, integers of @out_width@; low bits first. */
 #define NET_FRAME_IN @frame_in@u
 #define NET_FRAME_OUT @frame_out@u
 

@@ -99,6 +99,7 @@ def _edge(name: str, edge: NetworkEdge) -> dict[str, object]:
     layout: Layout = edge.layout
     values = {
         "bits": edge.bits,
+        "width": f"{edge.bits} bit{'s' * (edge.bits > 1)}",
         "type": edge.type,
         "lo": edge.lo,
         "hi": edge.hi,

@@ -1,5 +1,5 @@
 
-/* ---- Linux: the AXI shell through UIO and u-dma-buf, serial ports (compiled with -DNET_LINUX) ---- */
+/* ---- Linux: the AXI shell through UIO and u-dma-buf, serial ports (compiled if NET_LINUX is defined) ---- */
 #ifdef NET_LINUX
 typedef struct {
     net_axi axi;

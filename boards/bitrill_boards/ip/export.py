@@ -36,7 +36,7 @@ from .core import Core
 MANIFEST = "ip.json"
 FORMAT = 1
 
-_COUNTERS = Path(__file__).with_name("counters.py")
+_COUNTERS = Path(__file__).with_name("counter_reader.py")
 
 
 def files(core: Core, x: np.ndarray) -> dict[str, bytes]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import Any
 
 import numpy as np
@@ -218,3 +219,14 @@ def test_a_prefix_is_an_identifier() -> None:
         with pytest.raises(SpecError, match="a prefix must be an identifier"):
             c_driver.sources(spec, bad)
     assert list(c_driver.sources(spec)) == ["bitrill.h", "bitrill.c"]
+
+
+def test_every_name_has_the_prefix() -> None:
+    for name, text in c_driver.sources(CASES["signs"], "mine").items():
+        assert "MINE_LINUX" in text, name
+        assert not re.search(r"NET_|\bnet_|@\w+@", text), name
+    assert "elements of 1 bit, and of its result, integers of 7 bits" in text_of("signs")
+
+
+def text_of(case: str) -> str:
+    return c_driver.sources(CASES[case])["bitrill.h"]
