@@ -29,14 +29,14 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 def pytest_configure(config: pytest.Config) -> None:
     """Read what is done; a worker of xdist is told it by the process that started it."""
     file: Path | None = config.getoption("--resume")
+    if not file:
+        return
     if hasattr(config, "workerinput"):
         done = config.workerinput["done"]
-    elif file:
+    else:
         record = Record(file, digest(ROOT))
         done = record.done
         config.pluginmanager.register(record)
-    else:
-        return
     config.pluginmanager.register(Selection(set(done)))
 
 

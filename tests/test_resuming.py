@@ -26,10 +26,13 @@ def test_skipped(): pass
 """
 
 
+RESUME = "--resume=r/done.jsonl"
+
+
 def run(folder: Path, *flags: str) -> tuple[str, str]:
     """Return the numbers of the tests that ran, and what pytest said."""
     (folder / "ran").write_text("")
-    command = [sys.executable, "-m", "pytest", "-p", "no:cacheprovider", "--resume=r/done.jsonl"]
+    command = [sys.executable, "-m", "pytest", "-p", "no:cacheprovider"]
     told = subprocess.run([*command, *flags], cwd=folder, capture_output=True, text=True)
     return (folder / "ran").read_text(), told.stdout + told.stderr
 
@@ -50,20 +53,20 @@ def project(folder: Path) -> Path:
 
 def test_what_passed_is_left_out_until_the_sources_change(tmp_path: Path) -> None:
     folder = project(tmp_path)
-    assert run(folder)[0] == "0 1 2 3 "
-    ran, told = run(folder)
+    assert run(folder, RESUME)[0] == "0 1 2 3 "
+    ran, told = run(folder, RESUME)
     assert ran == "2 "
     assert "4 tests were done before" in told
     (folder / "sw" / "new.py").write_text("")
-    assert run(folder)[0] == "0 1 2 3 "
+    assert run(folder, RESUME)[0] == "0 1 2 3 "
 
 
 def test_an_interrupted_run_goes_on(tmp_path: Path) -> None:
     folder = project(tmp_path)
     (folder / "stop").touch()
-    assert run(folder)[0] == "0 1 2 "
+    assert run(folder, RESUME)[0] == "0 1 2 "
     (folder / "mended").touch()
-    assert run(folder)[0] == "2 3 "
+    assert run(folder, RESUME)[0] == "2 3 "
     lines = [json.loads(line) for line in (folder / "r" / "done.jsonl").read_text().splitlines()]
     assert sorted(test["test"] for test in lines[1:]) == [
         *(f"tests/test_it.py::test_it[{i}]" for i in range(4)),
@@ -73,6 +76,7 @@ def test_an_interrupted_run_goes_on(tmp_path: Path) -> None:
 
 def test_workers_leave_out_the_same(tmp_path: Path) -> None:
     folder = project(tmp_path)
-    run(folder)
+    run(folder, RESUME)
     (folder / "mended").touch()
-    assert run(folder, "-n", "2")[0] == "2 "
+    assert run(folder, RESUME, "-n", "2")[0] == "2 "
+    assert sorted(run(folder, "-n", "2")[0]) == sorted("0 1 2 3 ")

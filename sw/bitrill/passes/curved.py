@@ -49,6 +49,10 @@ class CurvedCounter:
         """Return ``n(x)``, exactly."""
         return self.decide(x)
 
+    def at_float(self, x: float) -> int:
+        """Return ``n(x)`` of a finite float64, exactly."""
+        return self.decide(Fraction(x))
+
 
 class Runs:
     """Return the runs: consecutive integers for which one channel of a function has the same value.

@@ -4,7 +4,8 @@ For each level it searches the smallest float64 that reaches it, over the bit pa
 with exact decisions. Comparing a float with that limit then has the same result as real arithmetic.
 """
 
-from fractions import Fraction
+from math import inf, isnan
+from struct import pack, unpack
 
 import numpy as np
 
@@ -17,7 +18,7 @@ from .real_thresholds import smallest
 
 def key_of(x: float) -> int:
     """Return the position of a finite float64 in the order of all of them; 0 for both zeros."""
-    bits = int(np.array(x, np.float64).view(np.int64))
+    (bits,) = unpack("<q", pack("<d", x))
     return bits if bits >= 0 else -(bits & 0x7FFF_FFFF_FFFF_FFFF)
 
 
@@ -25,7 +26,7 @@ def float_of(key: int) -> float:
     """Return the float64 at a position; infinite beyond the largest (inverse of `key_of`)."""
     if abs(key) > LARGEST:
         return float("inf") if key > 0 else float("-inf")
-    value = float(np.array(abs(key), np.int64).view(np.float64))
+    (value,) = unpack("<d", pack("<q", abs(key)))
     return value if key >= 0 else -value
 
 
@@ -47,7 +48,7 @@ def input_quantizer(function: Function) -> InputQuantizer:
 def _levels(counter: ChannelCounter) -> tuple[np.ndarray, bool]:
     if counter.constant:
         return counter.places, False
-    keys = [_smallest(counter, n + 1, guess) for n, guess in enumerate(counter.places)]
+    keys = [_smallest(counter, n + 1, guess) for n, guess in enumerate(counter.places.tolist())]
     levels = np.array([float_of(k) if k > -LARGEST else float("-inf") for k in keys])
     if np.any(levels[1:] < levels[:-1]):
         raise StageError("input: levels must ascend, and do not")
@@ -56,10 +57,11 @@ def _levels(counter: ChannelCounter) -> tuple[np.ndarray, bool]:
 
 def _smallest(counter: ChannelCounter, n: int, guess: float) -> int:
     """Return the key of the smallest float64 at which ``counter`` counts n or more."""
-    start = 0 if np.isnan(guess) else key_of(np.clip(guess, float_of(-LARGEST), float_of(LARGEST)))
+    most = float_of(LARGEST)
+    start = 0 if isnan(guess) else key_of(min(max(guess, -most), most))
     return smallest(
-        lambda key: counter.decide(Fraction(float_of(key))) >= n,
+        lambda key: counter.at_float(float_of(key)) >= n,
         lo=-LARGEST,
         hi=LARGEST + 1,
-        guess=start if guess < np.inf else LARGEST + 1,
+        guess=start if guess < inf else LARGEST + 1,
     )

@@ -2,7 +2,6 @@
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from fractions import Fraction
 from typing import Protocol
 
 import numpy as np
@@ -34,12 +33,12 @@ class ChannelCounter(Protocol):
     constant: bool
     places: np.ndarray
 
-    def decide(self, x: Fraction) -> int:
+    def at_integer(self, x: int) -> int:
         """Return ``n(x)``, exactly."""
         ...
 
-    def at_integer(self, x: int) -> int:
-        """Return ``n(x)``, exactly."""
+    def at_float(self, x: float) -> int:
+        """Return ``n(x)`` of a finite float64, exactly."""
         ...
 
 

@@ -163,8 +163,8 @@ class LevelCounter:
         self._halves = [int(h) for h in 2 * v]
         self._reached = reached.tolist()
         self._at_halves = quantizer.halves
+        self._ratio = _ratio(line) if isinstance(line, ClampedLine) else None
         if isinstance(line, ClampedLine):
-            self._ratio = _ratio(line)
             self._near = [floor(c * (1 << PLACES)) for c in (line.slope, line.offset)]
             self._least = 0 if line.lo is None else self._level(line.lo)
             self._most = self.n_levels if line.hi is None else self._level(line.hi)
@@ -182,7 +182,7 @@ class LevelCounter:
         if isinstance(self._line, Curve) or not self._at_halves:
             return self.decide(x)
         if self._ratio is not None:
-            return self._at_ratio(x, *self._ratio)
+            return self._at_ratio(x, 1, *self._ratio)
         slope, offset = self._near
         v, error = slope * x + offset, abs(x) + 1
         half = (2 * (v - error)) >> PLACES  # boundaries are multiples of one half
@@ -191,9 +191,15 @@ class LevelCounter:
         n = min(max(bisect_right(self._halves, half), self._least), self._most)
         return self.n_levels - n if self.inverted else n
 
-    def _at_ratio(self, x: int, slope: int, offset: int, divisor: int) -> int:
-        """Return ``n(x)`` where twice the line is ``(slope * x + offset) / divisor``."""
-        half, rest = divmod(slope * x + offset, divisor)
+    def at_float(self, x: float) -> int:
+        """Return ``n(x)`` of a finite float64, with integer arithmetic if the line is rational."""
+        if self._ratio is None or not self._at_halves:
+            return self.decide(Fraction(x))
+        return self._at_ratio(*x.as_integer_ratio(), *self._ratio)
+
+    def _at_ratio(self, x: int, parts: int, slope: int, offset: int, divisor: int) -> int:
+        """Return ``n(x / parts)`` where twice the line is ``(slope * x + offset) / divisor``."""
+        half, rest = divmod(slope * x + offset * parts, divisor * parts)
         n = bisect_right(self._halves, half)
         if n and not rest and self._halves[n - 1] == half and not self._reached[n - 1]:
             n -= 1
