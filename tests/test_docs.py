@@ -52,6 +52,7 @@ PAGES = (
     "howto/own_board",
     "howto/own_model",
     "howto/own_operator",
+    "howto/own_system",
 )
 """Pages whose blocks run, in this order and in one folder."""
 

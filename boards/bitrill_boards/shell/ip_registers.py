@@ -23,7 +23,7 @@ REGISTERS = {
     "LAYERS": "number of layers that are counted",
     "FRAMES_IN": "frames whose last beat went in",
     "FRAMES_OUT": "frames whose last beat came out",
-    "CYCLES_LOW": "cycles",
+    "CYCLES_LOW": "cycles since reset or since counters became 0, while they were not held",
     "CYCLES_HIGH": "the upper 32 bits of them",
     "IN_STALLED": "cycles in which the input waited: tvalid 1, tready 0",
     "IN_STARVED": "cycles in which the core waited for input: tready 1, tvalid 0",
