@@ -58,7 +58,7 @@ def test_flatten_gives_the_edge_its_shape() -> None:
         ),
         (
             lambda: source().flatten(np.array([[[1, 1], [1, 2]]])),
-            "input must hold values of bipolar, not 1..2",
+            "input must hold values of bipolar (-1 and 1 alone), not 1..2",
         ),
         (
             lambda: source().quantize(np.full((1, 2, 2), np.nan)),

@@ -11,7 +11,7 @@ from ..exact import rational, sign
 from ..real import Channels
 from .host import HostFunction, Output, Segment
 from .rounded_line import rounded_line
-from .types import IntType, Tensor
+from .types import BIPOLAR, IntType, Tensor
 
 USED_ONLY = {"used only": True}
 """Metadata of a field that files hold only where it differs from its default."""
@@ -149,9 +149,9 @@ class Source:
         if x.dtype.kind not in "iu":
             raise SpecError(f"input must hold integers (quantize floats first), not {x.dtype}")
         if not self.tensor.type.holds(x):
-            raise SpecError(
-                f"input must hold values of {self.tensor.type}, not {int(x.min())}..{int(x.max())}"
-            )
+            only = " (-1 and 1 alone)" if self.tensor.type == BIPOLAR else ""
+            present = f"{int(x.min())}..{int(x.max())}"
+            raise SpecError(f"input must hold values of {self.tensor.type}{only}, not {present}")
         return to_edge(x, self.tensor, channel_last=self.channel_last)
 
     def restore(self, flat: np.ndarray) -> np.ndarray:
