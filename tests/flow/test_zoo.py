@@ -25,7 +25,7 @@ FRAMES = 100
 SMALL = "tfc"
 """An entry that compiles quickly."""
 
-NAMES = ("cnv", "keywords", "lenet", "resnet8", "tfc")
+NAMES = ("cnv", "keywords", "lenet", "lutnet", "resnet8", "tfc")
 
 
 def test_the_six_are_listed_with_their_figures() -> None:
@@ -54,7 +54,8 @@ def test_all_models_together_are_small() -> None:
 
 
 @pytest.mark.parametrize(
-    ("name", "least"), [("tfc", 0.92), ("lenet", 0.985), ("resnet8", 0.95), ("cnv", 0.95)]
+    ("name", "least"),
+    [("tfc", 0.92), ("lenet", 0.985), ("resnet8", 0.95), ("cnv", 0.95), ("lutnet", 0.96)],
 )
 def test_the_recorded_accuracy_is_worth_showing(name: str, least: float) -> None:
     assert zoo.entry(name).figures["accuracy"] > least
