@@ -149,7 +149,10 @@ def load(path: Path) -> Board:
     problems = schema.check(raw)
     resources = None if problems else _resources(raw)
     if resources is None and not problems:
-        problems = [f"table [resources] is missing, and part {raw['part']} is unknown"]
+        problems = [
+            f"table [resources] is missing, and part {raw['part']} is unknown (give lut, ff, bram,"
+            " bram_kbit and dsp of its data sheet)"
+        ]
     if resources is None:
         raise SpecError(f"{path}: {'; '.join(problems)}", problems=problems)
     return _board(path.stem, raw, resources)

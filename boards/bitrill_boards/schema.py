@@ -189,6 +189,8 @@ def _table(name: str, table: Mapping[str, object], family: object) -> list[str]:
         if key not in keys:
             near = difflib.get_close_matches(key, [*keys, *([] if name else WANTED)], n=1)
             hint = f"did you mean {near[0]}?" if near else f"known: {', '.join(keys)}"
+            owners = [table for table in TABLES if table and key in TABLES[table]]
+            hint = f"it belongs to table [{owners[0]}]" if owners else hint
             problems.append(f"{prefix}{key} is not known ({hint})")
         elif family in FAMILIES and family not in keys[key].families:
             only = ", ".join(keys[key].families)

@@ -115,7 +115,7 @@ def test_a_folder_of_the_users(tmp_path: Path) -> None:
         (
             "pynq-z2",
             [("^part = .*", 'part = "xc7z999"')],
-            r"table \[resources\] is missing, and part xc7z999 is unknown",
+            r"table \[resources\] is missing, and part xc7z999 is unknown \(give lut, ff",
         ),
         ("pynq-z2", [("^idcode = .*\n", "")], r"idcode is missing \(a zynq7 has one\)"),
         (
@@ -137,6 +137,11 @@ def test_a_folder_of_the_users(tmp_path: Path) -> None:
         ("ulx3s-85f", [("^baud = .*", "baud = 50")], "host.baud must be baud, 9600 to 12000000"),
         ("ulx3s-85f", [(r"^\[host\]", "[hosts]")], r"hosts is not known \(did you mean host\?\)"),
         ("ulx3s-85f", [("^title = .*", "title = 'a")], "not TOML"),
+        (
+            "ulx3s-85f",
+            [("^title", "amaranth = 'a:B'\ntitle")],
+            r"amaranth is not known \(it belongs to table \[pins\]\)",
+        ),
     ],
 )
 def test_what_is_wrong_is_named(

@@ -8,6 +8,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 from bitrill import flow
+from bitrill.cli import show
 from bitrill.errors import SpecError
 from bitrill.flow.rounding_proofs import Boundaries
 from bitrill.frontend import load_model
@@ -57,6 +58,7 @@ def test_one_step_too_many_is_a_fault(tmp_path: Path) -> None:
     done = flow.check(path, inputs=x, outputs=y, progress=silent)
     assert not done.ok
     assert len(done.faults) == 1
+    assert "ORT_DISABLE_ALL" in show.checked(done)
     assert done.faults[0].startswith("sample 7: 3 of 3 outputs differ; element [0] is ")
     assert done.differ - exact.differ in (0, 1)
 

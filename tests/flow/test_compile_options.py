@@ -11,6 +11,7 @@ from bitrill import flow
 from bitrill.errors import SpecError, StorageError
 from bitrill.flow import import_and_fold as build_module
 from bitrill.ir import IntType
+from bitrill_boards.board import SHIPPED
 from flow.helpers import refused
 
 
@@ -106,3 +107,15 @@ def test_a_model_that_is_not_there_is_named(tmp_path: Path) -> None:
         flow.compile(tmp_path / "no.onnx", out=tmp_path / "b")
     with refused(StorageError, f"cannot read {tmp_path}: it is a folder, not a model file"):
         flow.compile(tmp_path, out=tmp_path / "b")
+
+
+def test_only_the_file_of_the_named_board_is_read(model: Path, tmp_path: Path) -> None:
+    folder = tmp_path / "boards"
+    folder.mkdir()
+    (folder / "mine.toml").write_bytes((SHIPPED / "ulx3s-85f.toml").read_bytes())
+    (folder / "other.toml").write_text("family = 'ecp'")
+    done = flow.compile(model, out=tmp_path / "b", board="mine", boards=folder)
+    assert [r.board for r in done.rooflines] == ["mine"]
+    with refused(SpecError, "other.toml: family must be one of"):
+        flow.compile(model, out=tmp_path / "c", boards=folder)
+    assert not (tmp_path / "c").exists()

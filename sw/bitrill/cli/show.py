@@ -31,7 +31,10 @@ def compressed(done: flow.Compressed) -> str:
 def checked(done: flow.Checked) -> str:
     verdict = "the file is the network that was recorded"
     if not done.ok:
-        verdict = "the file is another network than the one that was recorded"
+        verdict = (
+            "the file is another network than the one that was recorded; or the outputs are of a"
+            " program that rounds elsewhere (ONNX Runtime: record with ORT_DISABLE_ALL)"
+        )
     elif done.differ:
         verdict += ", but for float rounding at decision boundaries"
     return "\n".join(

@@ -102,7 +102,7 @@ def build(
     """
     with extra("boards", "build"):
         from bitrill_boards import board_folder, toolchains, vectors
-        from bitrill_boards.board import every, find
+        from bitrill_boards.board import find, load, paths
         from bitrill_boards.project import Project
         from bitrill_boards.roofline import made_clock, part_for, require_fit
     chosen = find(board, boards)
@@ -115,7 +115,8 @@ def build(
     built = open_build(build)
     require_cells(built.primitives, part_for(chosen).family, chosen.name)
     if not files_only:
-        require_fit(chosen, every(boards), built.graph, built.predicted.ii, built.resources)
+        known = map(load, paths(boards).values())  # read only if the network does not fit
+        require_fit(chosen, known, built.graph, built.predicted.ii, built.resources)
     built.checked_verilog()
     target = _target(built, chosen.name, out)
     count = vectors.FRAMES if samples is None else samples

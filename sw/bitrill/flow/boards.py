@@ -73,6 +73,15 @@ def boards(build: BuildLike | None = None, *, boards: str | Path | None = None) 
     return Boards(known, tuple(rooflines))
 
 
+def on_board(name: str, built: Build, boards: str | Path | None) -> Roofline:
+    """Return what a network reaches on one board; files of other boards are not read."""
+    from bitrill_boards.board import find
+    from bitrill_boards.roofline import roofline
+
+    board = find(name, boards)
+    return roofline(board, built.graph, built.predicted.ii, built.resources)
+
+
 def fit_in_words(roofline: Roofline) -> str:
     """Return in words whether a network fits a board."""
     if roofline.fits is None:

@@ -16,7 +16,7 @@ from ..parts.families import usual_part
 from ..resources.estimate import BlockUse, Resources, block_use
 from ..timing.fifo_depths import fifo_bits
 from ..timing.predict import Timing, predict
-from .boards import boards
+from .boards import boards, on_board
 from .build_files import check_target
 from .builds import Build, load_build, write_build
 from .compile_options import CompileKeywords, CompileOptions
@@ -94,8 +94,9 @@ class Compiled(Result):
     @cached_property
     def rooflines(self) -> tuple[Roofline, ...]:
         """What the network reaches on the board that was compiled for, or on every board."""
-        every = boards(self.build, boards=self.options.boards).rooflines or ()
-        return tuple(r for r in every if self.board in (None, r.board))
+        if self.board is not None:
+            return (on_board(self.board, self.build, self.options.boards),)
+        return boards(self.build, boards=self.options.boards).rooflines or ()
 
     @property
     def fifo_bits(self) -> int:
@@ -213,6 +214,7 @@ class _Target:
 
 def _target(asked: CompileOptions) -> _Target:
     if asked.board is None:
+        boards(boards=asked.boards)  # a mistake in a board's file is reported before any work
         name = asked.part or DEFAULT_PART
         return _Target(None, None if name == PORTABLE else part_of(name), asked.clock_mhz)
     from bitrill_boards.board import find

@@ -123,7 +123,7 @@ def _digits(split: Split) -> tuple[np.ndarray, np.ndarray]:
         from sklearn.datasets import load_digits
     except ImportError as error:
         raise ToolError(
-            "the data set digits needs scikit-learn: pip install 'bitrill[train]'", missing=True
+            "the data set digits needs scikit-learn: pip install scikit-learn", missing=True
         ) from error
     bundle: Any = load_digits()
     images, labels = bundle["images"], bundle["target"].astype(np.int64)
