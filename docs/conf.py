@@ -14,6 +14,7 @@ project = "Bitrill"
 release = version = __version__
 copyright = "Bitrill's authors, Apache-2.0"
 html_title = f"Bitrill {version}"
+smartquotes = False  # `--json` in a heading keeps both of its hyphens
 
 extensions = ["myst_parser", "sphinx.ext.autodoc", "docstrings", "verbs", "json_files", "gallery"]
 exclude_patterns = ["_ext"]
