@@ -8,6 +8,7 @@ import subprocess
 import sys
 from pathlib import Path
 
+import pytest
 from support import ROOT
 
 TESTS = """
@@ -61,6 +62,7 @@ def test_what_passed_is_left_out_until_the_sources_change(tmp_path: Path) -> Non
     assert run(folder, RESUME)[0] == "0 1 2 3 "
 
 
+@pytest.mark.nightly
 def test_an_interrupted_run_goes_on(tmp_path: Path) -> None:
     folder = project(tmp_path)
     (folder / "stop").touch()
@@ -74,6 +76,7 @@ def test_an_interrupted_run_goes_on(tmp_path: Path) -> None:
     ]
 
 
+@pytest.mark.nightly
 def test_workers_leave_out_the_same(tmp_path: Path) -> None:
     folder = project(tmp_path)
     run(folder, RESUME)

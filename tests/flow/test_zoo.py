@@ -97,6 +97,7 @@ def test_an_entry_without_a_recipe_file_says_how_it_was_made(tmp_path: Path) -> 
         flow.compress("zoo:tfc", out=tmp_path / "out")
 
 
+@pytest.mark.nightly
 def test_a_small_one_compiles_to_the_recorded_hardware(tmp_path: Path) -> None:
     entry = zoo.entry(SMALL)
     done = flow.compile(f"zoo:{SMALL}", out=tmp_path / "b", **entry.compile)  # pyright: ignore

@@ -78,7 +78,7 @@ def batch_axis(n: Net) -> str:
 
 
 def batch_sized(n: Net) -> str:
-    n.shape = ("N", 6)
+    n.shape, n.opset = ("N", 6), 13  # Pow takes integers from opset 12 on
     size = n.node("Gather", n.node("Shape", "x"), n.const(0, np.int64))
     return n.node("Mul", dense(n), n.node("Pow", n.const(2.0), size))
 
