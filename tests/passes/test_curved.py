@@ -93,7 +93,7 @@ def changes(ops: list[Operator]) -> np.ndarray:
     ("bits", "out_bits", "reach"), [(8, 4, 5), (12, 8, 9), (24, 5, -7)], ids=str
 )
 def test_every_change_is_where_mpmath_has_it(name: str, bits: int, out_bits: int, reach: int):
-    """Of operands of 8 to 24 bits that span some units, with rising and falling scales."""
+    """Operands have 8 to 24 bits and span some units; scales rise and fall."""
     steps, f = CHAINS[name]
     x = IntType(-(1 << bits - 1), (1 << bits - 1) - 1)
     scale, offset = F(reach, x.hi) + F(1, 10**9), F(1, 7)

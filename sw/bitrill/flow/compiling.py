@@ -214,7 +214,8 @@ class _Target:
 
 def _target(asked: CompileOptions) -> _Target:
     if asked.board is None:
-        boards(boards=asked.boards)  # a mistake in a board's file is reported before any work
+        if asked.boards is not None:  # a mistake in one of its files is reported before any work
+            boards(boards=asked.boards)
         name = asked.part or DEFAULT_PART
         return _Target(None, None if name == PORTABLE else part_of(name), asked.clock_mhz)
     from bitrill_boards.board import find
