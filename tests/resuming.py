@@ -46,11 +46,13 @@ class Record:
     def __init__(self, file: Path, sources: str) -> None:
         self.file = file
         self.seconds: dict[str, float] = {}
-        lines = file.read_text().splitlines() if file.exists() else []
-        if not lines or json.loads(lines[0]) != {"sources": sources}:
-            file.parent.mkdir(parents=True, exist_ok=True)
-            lines = [json.dumps({"sources": sources})]
-            file.write_text(lines[0] + "\n")
+        head = json.dumps({"sources": sources})
+        text = file.read_text() if file.exists() else ""
+        lines = text.split("\n")[:-1]  # without a line that was cut when a run was killed
+        if lines[:1] != [head]:
+            lines = [head]
+        file.parent.mkdir(parents=True, exist_ok=True)
+        file.write_text("\n".join(lines) + "\n")
         self.done = {test["test"]: test["seconds"] for test in map(json.loads, lines[1:])}
 
     @pytest.hookimpl(optionalhook=True)

@@ -68,6 +68,8 @@ def test_an_interrupted_run_goes_on(tmp_path: Path) -> None:
     (folder / "stop").touch()
     assert run(folder, RESUME)[0] == "0 1 2 "
     (folder / "mended").touch()
+    with (folder / "r" / "done.jsonl").open("a") as file:
+        file.write('{"test": "tests/test_it.py::test_it[3]", "seco')  # killed while it wrote
     assert run(folder, RESUME)[0] == "2 3 "
     lines = [json.loads(line) for line in (folder / "r" / "done.jsonl").read_text().splitlines()]
     assert sorted(test["test"] for test in lines[1:]) == [

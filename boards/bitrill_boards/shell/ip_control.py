@@ -11,7 +11,7 @@ from bitrill_hw.design.axilite import AxiLite, axi_lite
 from bitrill_hw.design.top import WATCHED
 
 from .ip_registers import CLEAR, COUNTERS, HOLD, IDENTITY, LAYER, LAYERS_AT, VERSION, RegisterMap
-from .register_forwarder import RegisterForwarder
+from .register_forwarder import forward
 
 
 class IpControl(wiring.Component):
@@ -57,7 +57,8 @@ class IpControl(wiring.Component):
         with m.If(writes):
             m.d.sync += hold.eq((bus.data & HOLD).any())
         if self.map.network is not None:
-            self._onward(m, bus, self.map.network)
+            forwarder = forward(m, bus, self.map.network, self.map.network_bits)
+            wiring.connect(m, forwarder.axi, wiring.flipped(self.network))
         return m
 
     def _offset(self, name: str) -> int:
@@ -101,22 +102,3 @@ class IpControl(wiring.Component):
         with m.Elif(event & ~hold):
             m.d.sync += count.eq(count + 1)
         return count
-
-    def _onward(self, m: Module, bus: Any, offset: int) -> None:
-        """Pass accesses from ``offset`` on to the network's own registers."""
-        bits = self.map.network_bits
-        m.submodules.onward = forwarder = RegisterForwarder(bits)
-        wiring.connect(m, forwarder.axi, wiring.flipped(self.network))
-        own = bus.address[bits - 2 :] == offset >> bits
-        m.d.comb += [
-            forwarder.bus.valid.eq(bus.valid & own),
-            forwarder.bus.write.eq(bus.write),
-            forwarder.bus.address.eq(bus.address[: bits - 2]),
-            forwarder.bus.data.eq(bus.data),
-        ]
-        with m.If(own):
-            m.d.comb += [
-                bus.done.eq(forwarder.bus.done),
-                bus.error.eq(forwarder.bus.error),
-                bus.value.eq(forwarder.bus.value),
-            ]

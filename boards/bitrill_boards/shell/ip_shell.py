@@ -19,13 +19,13 @@ from amaranth.lib.wiring import In, Member, Out
 from bitrill.ir.graph import INPUT, Graph
 from bitrill.ir.serialisation import digest
 from bitrill.runtime.register_map import streamed
-from bitrill.timing.frames_in_flight import frames_inside, whole_frame_first
+from bitrill.timing.frames_in_flight import frames_inside
 from bitrill.timing.predict import Timing
 from bitrill_hw.design.axilite import axi_lite
 from bitrill_hw.design.control import PREFIX, axi_ports
 from bitrill_hw.design.frame_check import FrameCheck, FrameGate
+from bitrill_hw.design.frame_ports import frame_ports, join_pins, join_verdicts
 from bitrill_hw.design.top import WATCHED, stream_ports
-from bitrill_hw.pipeline.fifo import Fifo
 from bitrill_hw.pipeline.stream import connect, padded
 
 from .gear_timing import keeping, latency_between
@@ -96,7 +96,7 @@ class IpShell(wiring.Component):
         axi = axi_ports(graph)
         if self.registers is not None:
             axi = _prefixed(axi_lite(self.registers.bits).flip().members)
-        super().__init__({**_stream_pins(*widths), "error": Out(1), **axi, **beside})
+        super().__init__({**frame_ports(*widths), "error": Out(1), **axi, **beside})
 
     def elaborate(self, platform: Any) -> Module:
         m = Module()
@@ -115,7 +115,7 @@ class IpShell(wiring.Component):
 
     def _members(self) -> dict[str, Member]:
         """Ports of the network's module."""
-        pins = _stream_pins(padded(self.bits_in), padded(self.bits_out))
+        pins = frame_ports(padded(self.bits_in), padded(self.bits_out))
         watch = {"watch": Out(WATCHED * len(self.graph.nodes))} if self.counters else {}
         own = {**axi_ports(self.graph), **stream_ports(self.graph)}
         return {**pins, "error": Out(1), **own, **watch}
@@ -149,23 +149,18 @@ class IpShell(wiring.Component):
         m.submodules.frame_gate = gate = FrameGate(out.width_out, out.words_out)
         connect(m, check.o, before.i)
         connect(m, behind.o, gate.i)
-        self._verdicts(m, check, gate)
+        slots = frames_inside(self.graph) + IN_GEARS
+        verdicts = join_verdicts(m, self.graph, check, gate, slots)
+        if verdicts is not None:
+            m.submodules.frame_verdicts = verdicts
+        join_pins(m, self, check, gate)
         names = ("s_axis_tready", "m_axis_tvalid", "m_axis_tlast", "error")
         inner = {name: Signal(name=f"network_{name}") for name in names}
         data = Signal(padded(self.bits_out), name="network_m_axis_tdata")
         m.d.comb += [
-            check.i.payload.eq(self.s_axis_tdata),
-            check.i.valid.eq(self.s_axis_tvalid),
-            check.last.eq(self.s_axis_tlast),
-            # a beat that is accepted during reset would be lost
-            self.s_axis_tready.eq(check.i.ready & self.aresetn),
             before.o.ready.eq(inner["s_axis_tready"]),
             behind.i.payload.eq(data[: self.bits_out]),
             behind.i.valid.eq(inner["m_axis_tvalid"]),
-            self.m_axis_tdata.eq(gate.o.payload),
-            self.m_axis_tvalid.eq(gate.o.valid),
-            self.m_axis_tlast.eq(gate.last),
-            gate.o.ready.eq(self.m_axis_tready),
             self.error.eq(check.error | inner["error"]),
         ]
         padding = C(0, padded(self.bits_in) - self.bits_in)
@@ -176,31 +171,6 @@ class IpShell(wiring.Component):
             "m_axis_tdata": data,
             "m_axis_tready": behind.i.ready,
         }
-
-    def _verdicts(self, m: Module, check: FrameCheck, gate: FrameGate) -> None:
-        """Take each frame's verdict to the gate, where a frame can still be dropped there."""
-        if whole_frame_first(self.graph):
-            m.submodules.frame_verdicts = verdicts = Fifo(1, frames_inside(self.graph) + IN_GEARS)
-            connect(m, check.verdict, verdicts.i)
-            connect(m, verdicts.o, gate.verdict)
-        else:
-            m.d.comb += [check.verdict.ready.eq(1), gate.verdict.valid.eq(1)]
-
-
-def _stream_pins(into: int, out: int) -> dict[str, Member]:
-    """Clock, reset and the pins of the two streams, ``into`` and ``out`` bits wide."""
-    return {
-        "aclk": In(1),
-        "aresetn": In(1, init=1),
-        "s_axis_tdata": In(into),
-        "s_axis_tvalid": In(1),
-        "s_axis_tready": Out(1),
-        "s_axis_tlast": In(1),
-        "m_axis_tdata": Out(out),
-        "m_axis_tvalid": Out(1),
-        "m_axis_tready": In(1),
-        "m_axis_tlast": Out(1),
-    }
 
 
 def _prefixed(members: Mapping[str, Member]) -> dict[str, Member]:

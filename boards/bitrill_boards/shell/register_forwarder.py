@@ -1,9 +1,35 @@
 """Forwards register accesses to the AXI4-Lite slave in a network, which holds its weights."""
 
+from __future__ import annotations
+
 from amaranth import *
 from amaranth.lib import wiring
 from amaranth.lib.wiring import In, Out
 from bitrill_hw.design.axilite import axi_lite, register_bus
+
+
+def forward(m: Module, bus: wiring.PureInterface, at: int, bits: int) -> RegisterForwarder:
+    """Add a forwarder of the accesses of ``bus`` to the ``1 << bits`` bytes from ``at``.
+
+    ``bus.done``, ``error`` and ``value`` are those of the forwarder there; the caller connects
+    the forwarder's ``axi``.
+    """
+    m.submodules.onward = forwarder = RegisterForwarder(bits)
+    own = Signal()
+    m.d.comb += [
+        own.eq(bus.address[bits - 2 :] == at >> bits),
+        forwarder.bus.valid.eq(bus.valid & own),
+        forwarder.bus.write.eq(bus.write),
+        forwarder.bus.address.eq(bus.address[: bits - 2]),
+        forwarder.bus.data.eq(bus.data),
+    ]
+    with m.If(own):
+        m.d.comb += [
+            bus.done.eq(forwarder.bus.done),
+            bus.error.eq(forwarder.bus.error),
+            bus.value.eq(forwarder.bus.value),
+        ]
+    return forwarder
 
 
 class RegisterForwarder(wiring.Component):

@@ -39,7 +39,7 @@ from ..driver.registers import (
 )
 from .movers import ALIGN, Reader, Writer, read_channels, write_channels
 from .network_instance import MEMORY_BITS, Edges, NetworkInstance
-from .register_forwarder import RegisterForwarder
+from .register_forwarder import forward
 
 STATUS_BITS = 7
 """Number of STATUS bits above BUSY."""
@@ -275,21 +275,6 @@ class ZynqShell(wiring.Component):
         A reset of the network waits for that, or the access would be lost. An access that begins
         together with the reset reaches the network after it.
         """
-        bits = self.edges.register_bits
-        m.submodules.onward = forwarder = RegisterForwarder(bits)
+        forwarder = forward(m, bus, WEIGHTS, self.edges.register_bits)
         wiring.connect(m, forwarder.axi, network.weights)
-        own = Signal()
-        m.d.comb += [
-            own.eq(bus.address[bits - 2 :] == WEIGHTS >> bits),
-            forwarder.bus.valid.eq(bus.valid & own),
-            forwarder.bus.write.eq(bus.write),
-            forwarder.bus.address.eq(bus.address[: bits - 2]),
-            forwarder.bus.data.eq(bus.data),
-        ]
-        with m.If(own):
-            m.d.comb += [
-                bus.done.eq(forwarder.bus.done),
-                bus.error.eq(forwarder.bus.error),
-                bus.value.eq(forwarder.bus.value),
-            ]
         return forwarder.idle

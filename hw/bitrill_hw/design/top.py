@@ -13,7 +13,7 @@ from bitrill.ir import Operator
 from bitrill.ir.graph import INPUT, Graph, Stage, verify
 from bitrill.ir.schedule import port
 from bitrill.runtime.register_map import register_map, streamed
-from bitrill.timing.frames_in_flight import frames_inside, whole_frame_first
+from bitrill.timing.frames_in_flight import frames_inside
 
 from ..matvec.writable import word_bits
 from ..pipeline.fifo import Fifo
@@ -21,6 +21,7 @@ from ..pipeline.stream import connect, padded
 from .build import component
 from .control import PREFIX, Control, axi_ports
 from .frame_check import FrameCheck, FrameGate
+from .frame_ports import frame_ports, join_pins, join_verdicts
 
 OUTSIDE = "outside"
 """Clock domain of registers and frame checks, which are not reset with the network."""
@@ -78,16 +79,7 @@ class Top(wiring.Component):
         self.output_bits = last.lanes_out * last.y.type.bits
         super().__init__(
             {
-                "aclk": In(1),
-                "aresetn": In(1, init=1),
-                "s_axis_tdata": In(padded(self.input_bits)),
-                "s_axis_tvalid": In(1),
-                "s_axis_tready": Out(1),
-                "s_axis_tlast": In(1),
-                "m_axis_tdata": Out(padded(self.output_bits)),
-                "m_axis_tvalid": Out(1),
-                "m_axis_tready": In(1),
-                "m_axis_tlast": Out(1),
+                **frame_ports(padded(self.input_bits), padded(self.output_bits)),
                 "error": Out(1),
                 **axi_ports(graph),
                 **stream_ports(graph),
@@ -112,26 +104,13 @@ class Top(wiring.Component):
         add("frame_gate", outside(gate))
         connect(m, check.o, first.i)
         connect(m, last.o, gate.i)
-        if whole_frame_first(self.graph):
-            # a slot for each frame that can be inside, so that a good frame never waits for one
-            verdicts = Fifo(1, max(2, frames_inside(self.graph)))
+        # a slot for each frame that can be inside, so that a good frame never waits for one
+        slots = max(2, frames_inside(self.graph))
+        verdicts = join_verdicts(m, self.graph, check, gate, slots)
+        if verdicts is not None:
             add("frame_verdicts", outside(verdicts))
-            connect(m, check.verdict, verdicts.i)
-            connect(m, verdicts.o, gate.verdict)
-        else:
-            m.d.comb += [check.verdict.ready.eq(1), gate.verdict.valid.eq(1)]
-        m.d.comb += [
-            check.i.payload.eq(self.s_axis_tdata),
-            check.i.valid.eq(self.s_axis_tvalid),
-            check.last.eq(self.s_axis_tlast),
-            # a beat that is accepted during reset would be lost
-            self.s_axis_tready.eq(check.i.ready & self.aresetn),
-            self.m_axis_tdata.eq(gate.o.payload),
-            self.m_axis_tvalid.eq(gate.o.valid),
-            self.m_axis_tlast.eq(gate.last),
-            gate.o.ready.eq(self.m_axis_tready),
-            self.error.eq(check.error),
-        ]
+        join_pins(m, self, check, gate)
+        m.d.comb += self.error.eq(check.error)
         if control is not None:
             add("control", outside(control))
             self._join(m, control, check, gate)
