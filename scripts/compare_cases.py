@@ -136,6 +136,7 @@ _TARGETS = tuple(
         ("binary", "--part xc7z020"),
         ("int4", "--part xc7z010"),
         ("pot2", "--fps 500000 --part xc7a35t"),
+        ("ternary", "--part lfe5u-85"),
         ("ternary", "--fps 1000000 --part lfe5u-85"),
         ("binary", "--part ice40-hx8k"),
         ("binary", "--part gw1nr-9"),
@@ -157,8 +158,14 @@ _TARGETS = tuple(
 
 _BOARDS = (
     *(
-        Case(name=f"binary@{board}", model="binary", board=board)
-        for board in ("ulx3s-85f", "pynq-z2", "tang-nano-9k", "ice40-hx8k", "kv260")
+        Case(name=f"binary@{board}", model="binary", flags=flags, board=board)
+        for board, flags in (
+            ("ulx3s-85f", "--board ulx3s-85f"),
+            ("pynq-z2", ""),
+            ("tang-nano-9k", "--board tang-nano-9k"),
+            ("ice40-hx8k", "--board ice40-hx8k"),
+            ("kv260", ""),
+        )
     ),
     Case(name="int4-runtime@pynq-z2", model="int4", flags="--style runtime", board="pynq-z2"),
     Case(
@@ -171,7 +178,6 @@ _BOARDS = (
 )
 
 _REFUSED = (
-    Case(name="ternary.part-lfe5u-85", model="ternary", flags="--part lfe5u-85", refused=True),
     Case(
         name="binary.too-small-a-part", model="binary", flags="--part xc7s6 --fps 9e7", refused=True
     ),

@@ -20,6 +20,9 @@ from blocks.modules import NETWORKS, pictures, settled, together
 from torch import nn
 
 INPUTS = 40
+QUICK = ("squeezenet", "inception")
+"""Networks of every run of the tests; the others wait for the night."""
+
 CLOCK_HZ = 10**8
 
 HOLDS: dict[str, dict[type, int]] = {
@@ -68,7 +71,9 @@ def kinds(graph: Graph, *wanted: type) -> dict[type, int]:
     return {k: found.count(k) for k in wanted}
 
 
-@pytest.mark.parametrize("name", NETWORKS)
+@pytest.mark.parametrize(
+    "name", [pytest.param(n, marks=() if n in QUICK else pytest.mark.nightly) for n in NETWORKS]
+)
 def test_every_side_decides_alike(name: str, tmp_path: Path) -> None:
     graph = checked(NETWORKS[name], 8, tmp_path / "net.onnx")
     assert kinds(graph, *HOLDS[name]) == HOLDS[name]

@@ -75,12 +75,17 @@ def price(r: Resources) -> float:
     return r.lcs + LEAST_SAVED * r.bram18
 
 
+def thinned(intervals: list[int]) -> list[int]:
+    """At most 13 of the intervals, the ends among them."""
+    return sorted({*intervals[:: 1 + len(intervals) // 12], intervals[-1]})
+
+
 @pytest.mark.parametrize(
     "graph", [chain(4, 3, 2), chain(2, 4, 1), branches()], ids=["chain", "narrow", "branches"]
 )
 def test_the_cheapest_of_all(graph: Graph) -> None:
     every = list(every_folding(graph))
-    for interval in sorted({i for i, _ in every}):
+    for interval in thinned(sorted({i for i, _ in every})):
         least = min(price(r) for i, r in every if i <= interval)
         found = solve(graph, clock_hz=CLOCK, interval=interval)
         assert price(found.resources) == least
@@ -99,7 +104,7 @@ def drawn(seed: int) -> Graph:
 
 
 @pytest.mark.parametrize(
-    "seed", [*(pytest.param(k, marks=pytest.mark.nightly) for k in (0, 1)), 2, 3]
+    "seed", [*(pytest.param(k, marks=pytest.mark.nightly) for k in (0, 1, 3)), 2]
 )
 def test_the_cheapest_of_all_of_any_graph(seed: int) -> None:
     graph = drawn(seed)

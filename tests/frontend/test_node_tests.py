@@ -6,7 +6,6 @@ from collections import Counter
 from collections.abc import Sequence
 from pathlib import Path
 
-import bitrill.frontend.importer
 import numpy as np
 import pytest
 from frontend import node_tests
@@ -16,12 +15,6 @@ from frontend.node_tests import DATA, by_exact_evaluator, by_float_evaluator, by
 OPERATORS = {op for domain, op in rules() if not domain}
 SHARE = 7
 """One of so many tests is run each time; all are at night."""
-
-
-@pytest.fixture(autouse=True)
-def no_packages(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Looking for packages with operators takes longer than the imports here."""
-    monkeypatch.setattr(bitrill.frontend.importer, "load_packages", lambda: None)
 
 
 def outcomes(names: Sequence[str], folder: Path) -> tuple[Counter[tuple[str, str]], list[str]]:

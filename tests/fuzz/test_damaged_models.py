@@ -16,7 +16,7 @@ from fuzz.evaluator import Evaluator, Invalid, Unsure
 from fuzz.victim import compare, inputs, judge, mutated, restructured, victim
 from onnx import numpy_helper
 
-N_BYTES, N_STRUCTURAL = 1000, 300
+N_BYTES, N_STRUCTURAL = 500, 150
 THROUGH_CLI = [("bytes", s) for s in range(2000, 2015)] + [("parts", s) for s in range(2000, 2015)]
 
 

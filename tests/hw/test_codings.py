@@ -14,6 +14,7 @@ from bitrill.ops import Depthwise, MatVec, MaxPool, Pad, Threshold, Window
 from bitrill.timing.replay import replay
 from hw.driving import stalls
 from hw.test_branches import FRAMES, beats, play, whole
+from support import nightly
 
 U4, LOG, SHORT = IntType(0, 15), IntType(0, 64, "log2"), IntType(0, 4, "log2")
 BOOK = IntType.of_entries((-90, -41, -20, -5, 0, 17, 45, 101))
@@ -97,7 +98,7 @@ CASES: dict[str, Callable[[], Graph]] = {
 }
 
 
-@pytest.mark.parametrize("stall", ["free", "both random"])
+@pytest.mark.parametrize("stall", [*nightly("free"), "both random"])
 @pytest.mark.parametrize("name", CASES)
 def test_every_beat_and_every_cycle(name: str, stall: str) -> None:
     graph = CASES[name]()

@@ -34,6 +34,9 @@ NOISE_FRAMES = 8
 Frames: TypeAlias = np.ndarray | tuple[np.ndarray, ...]
 """``[n, *shape]``, or one such array for each operand or result."""
 
+STALLED_FRAMES = 6
+"""Number of frames, the last ones, that a run with stalls takes: stalls do not depend on values."""
+
 STALLS = ("free", "random", "bursty", "starved", "blocked")
 """Free running; both sides stall at random; in bursts; the source alone; the sink alone."""
 
@@ -110,7 +113,11 @@ class OperatorSuite(ABC):
 
     @pytest.mark.filterwarnings("error")
     def test_hardware_equals_golden_to_the_cycle(self, op: Operator, stall: str) -> None:
-        check(op, hardware(op), self.frames(op), stall)
+        frames = self.frames(op)
+        if stall != "free":
+            last = tuple(x[-STALLED_FRAMES:] for x in several(frames))
+            frames = last if len(last) > 1 else last[0]
+        check(op, hardware(op), frames, stall)
 
     @pytest.mark.filterwarnings("error")
     def test_reset_forgets_everything(self, op: Operator) -> None:

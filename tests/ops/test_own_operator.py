@@ -154,8 +154,9 @@ def test_an_operator_of_a_test_file_goes_through_everything(tmp_path: Path, inte
     x = np.random.default_rng(2).integers(-8, 8, (12, 16))
     report = verify(loaded, tmp_path / "top.v", x, engine="amaranth", stall=0.3, work=tmp_path)
     assert report.mismatches == 0
-    synthesised = synthesise(folded, work=tmp_path / "synth", verilog=text)
-    assert synthesised.layers["size"].ff > 0
+    if interval == 16:  # the quicker one is synthesised where it comes from a file
+        synthesised = synthesise(folded, work=tmp_path / "synth", verilog=text)
+        assert synthesised.layers["size"].ff > 0
 
 
 DOMAIN = "tests.own_operator"

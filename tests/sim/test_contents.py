@@ -77,6 +77,7 @@ def test_one_simulator_serves_both_and_finds_each_fault(
     assert [p for p in models.iterdir() if p.is_dir()]
 
 
+@pytest.mark.nightly
 def test_words_that_are_missing_are_found(
     pair: list, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -37,6 +37,7 @@ def test_the_netlist_gives_golden_s_results_in_the_predicted_cycles(
     assert report.measured is not None
 
 
+@pytest.mark.nightly
 def test_a_lost_clock_enable_is_found(synthesised: Synthesised, work: Path) -> None:
     """A register that moves on while its stage stalls: what Yosys issue 6058 does."""
     text = synthesised.report.netlist.read_text()

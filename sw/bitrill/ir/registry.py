@@ -6,7 +6,10 @@ A class is registered when it is defined. The packages of the entry point group
 
 import importlib
 import logging
+import os
+import sys
 from collections.abc import Iterable
+from functools import lru_cache
 from importlib.metadata import EntryPoint, entry_points
 
 from ..errors import SpecError, UnsupportedError
@@ -82,7 +85,7 @@ def load_packages() -> None:
 
     A package that fails to import gives one warning; the others are imported.
     """
-    for entry in sorted(entry_points(group=GROUP), key=_source):
+    for entry in _entries(tuple((path, _changed(path)) for path in sys.path)):
         if _source(entry) not in _loaded:
             _loaded.add(_source(entry))
             try:
@@ -92,6 +95,23 @@ def load_packages() -> None:
                 _log.warning(
                     "operators of %s cannot be used: %s", _source(entry), _failed[_source(entry)]
                 )
+
+
+@lru_cache(1)
+def _entries(searched: tuple[tuple[str, int], ...]) -> tuple[EntryPoint, ...]:
+    """Return the entry points, by their source; asked again when a folder of the path changes.
+
+    Reading the metadata of all installed packages takes longer than reading a small model.
+    """
+    return tuple(sorted(entry_points(group=GROUP), key=_source))
+
+
+def _changed(path: str) -> int:
+    """Return when the contents of a folder changed last; 0 if there is none."""
+    try:
+        return os.stat(path or ".").st_mtime_ns
+    except OSError:
+        return 0
 
 
 def failures() -> list[tuple[str, str]]:

@@ -103,7 +103,7 @@ def _stored(folder: Path, name: str, front: Mapping[int, Trial]) -> tuple[Trial,
 
 def _of_stored(stored: FrozenTrial, point: Trial | None, folder: Path) -> Trial:
     """Return a trial as the storage has it; where it lacks figures, those of the front."""
-    ended = stored.user_attrs.get("ended", {})  # see `trial_storage.Ended`
+    ended = stored.user_attrs.get("ended", {})  # see `trial_storage.EndedTrial`
     figures = _numbers(ended.get("figures", {}))
     return Trial(
         stored.number,

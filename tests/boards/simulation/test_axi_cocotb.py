@@ -15,7 +15,7 @@ from bitrill_boards.describe import describe
 from bitrill_boards.simulation.simulated_axi import compiled
 from bitrill_sim.cocotb_sim import _environment
 from boards.simulation.shells import Case
-from support import HANG_SECONDS, ROOT, shared_data
+from support import HANG_SECONDS, ROOT, nightly, shared_data
 
 pytest.importorskip("cocotbext.axi", reason="cocotbext-axi comes with the extra 'dev'")
 
@@ -97,7 +97,7 @@ def test_mnist_images_come_back_bit_for_bit(
     print(n, pause, result)
 
 
-@pytest.mark.parametrize("fault", ["read", "write"])
+@pytest.mark.parametrize("fault", ["read", *nightly("write")])
 def test_error_responses_are_told(trained: Case, tmp_path: Path, fault: str) -> None:
     images = trained.images(20)
     integers, result = simulate(trained, images, tmp_path, pause=0.2, fault=fault)

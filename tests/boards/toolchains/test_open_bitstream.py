@@ -72,6 +72,7 @@ def test_the_bitstream_is_for_the_boards_part(case: Case) -> None:
     assert verify_id in case.bitstream[:64]
 
 
+@pytest.mark.nightly
 def test_the_bitstream_holds_what_was_routed(case: Case) -> None:
     """Read back by another tool: each wire of each tile, and the PLL's dividers."""
     back = case.project.folder / "back.config"

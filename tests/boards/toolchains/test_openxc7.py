@@ -139,6 +139,7 @@ def test_from_network_to_bitstream(whole: Project, tools: Path) -> None:
     assert {"synthesis by Yosys", "nextpnr-xilinx: packing", "xc7frames2bit"} <= set(seen)
 
 
+@pytest.mark.nightly
 def test_the_script_by_hand_does_the_same(whole: Project, tools: Path, monkeypatch) -> None:
     make(whole)
     ours = calls(tools)

@@ -9,18 +9,11 @@ import pytest
 pytest.importorskip("onnxruntime")
 pytest.importorskip("qonnx")
 
-import bitrill.frontend.importer
 from frontend.attributes.outcomes import LATEST, judge, opsets, rules
 from frontend.attributes.table import CASES
 
 RULES = rules()
 KEYS = sorted(RULES)
-
-
-@pytest.fixture(autouse=True)
-def no_packages(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Looking for packages with operators takes longer than the imports here."""
-    monkeypatch.setattr(bitrill.frontend.importer, "load_packages", lambda: None)
 
 
 @pytest.mark.parametrize("key", KEYS, ids="-".join)

@@ -14,8 +14,8 @@ from bitrill_hw.arith.gates import diagram
 from bitrill_hw.design.build import component
 from bitrill_hw.memories.roms import convert
 from bitrill_sim import verify_operator
-from ops.suite import STALLS, check, hardware
-from support import optional_tool
+from ops.suite import check, hardware
+from support import nightly, optional_tool
 
 TERNARY = IntType(-1, 1)
 LOG = IntType(0, 64, "log2")
@@ -76,20 +76,20 @@ def test_every_kind_of_cell_is_among_them() -> None:
     assert kinds() >= {(7, 0), (6, 0), (5, 1), (3, 0), (-1, 0), (-1, 1)}
 
 
-@pytest.mark.parametrize("stall", STALLS)
+@pytest.mark.parametrize("stall", ["free", "bursty", *nightly("random", "starved", "blocked")])
 @pytest.mark.parametrize("op", (OPERATORS | MORE).values(), ids=(OPERATORS | MORE).keys())
 def test_cells_change_neither_values_nor_cycles(op: Operator, stall: str) -> None:
     check(op, hardware(op), corners(op), stall)
 
 
-@pytest.mark.parametrize("name", ["agreements, distributed", "four by four bits"])
+@pytest.mark.parametrize("name", ["four by four bits", *nightly("agreements, distributed")])
 def test_verilog_with_cells_equals_golden(name: str, tmp_path: Path) -> None:
     op = OPERATORS[name]
     verify_operator(op, corners(op), engine="verilator", stall=0.3, work=tmp_path).check()
     assert "CARRY4" in (tmp_path / f"{op.name}.v").read_text()
 
 
-@pytest.mark.parametrize("name", ["agreements, one step", "ternary, two bits"])
+@pytest.mark.parametrize("name", ["agreements, one step"])
 def test_verilog_with_cells_in_icarus(name: str, tmp_path: Path) -> None:
     optional_tool("iverilog")
     op = OPERATORS[name]

@@ -11,9 +11,10 @@ from bitrill.ops import MatVec, Threshold
 from bitrill_hw.design.build import component
 from bitrill_hw.memories.constant_tables import words
 from ops import test_depthwise, test_matvec, test_threshold
-from ops.suite import STALLS, least_times, pack, pattern, simulate
+from ops.suite import least_times, pack, pattern, simulate
 from ops.test_matvec import POT, TERNARY, matvec
 from ops.test_threshold import threshold
+from support import nightly
 
 
 def free(*sizes: Any, style: str = "runtime", **more: Any) -> MatVec:
@@ -89,7 +90,7 @@ def with_cells(op: Threshold) -> Threshold:
 
 
 @pytest.mark.filterwarnings("error")
-@pytest.mark.parametrize("stall", STALLS)
+@pytest.mark.parametrize("stall", ["free", "random", *nightly("bursty", "starved", "blocked")])
 @pytest.mark.parametrize("op", cases("streamed").values(), ids=cases("streamed").keys())
 def test_streamed_weights_to_the_cycle(op: MatVec, stall: str) -> None:
     """The words' stream stalls by a pattern of its own."""
