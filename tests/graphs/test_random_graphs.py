@@ -10,14 +10,16 @@ sides; interval and latency are as predicted.
 
 from __future__ import annotations
 
+import re
 from collections import Counter
+from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import pytest
-from bitrill.ir import Graph, serialisation
-from bitrill.ops import OPERATORS, MaxPool, Window
+from bitrill.ir import Graph, Operator, serialisation
+from bitrill.ops import OPERATORS, MatVec, MaxPool, Window
 from bitrill.timing.predict import predict
 from bitrill_hw.design.top import Top
 from bitrill_sim import verify
@@ -25,6 +27,7 @@ from graphs.cases import Case
 from graphs.exploring import GENERATED, drawn, explore
 from graphs.playing import check, check_depths, check_golden, check_hardware
 from graphs.together import chosen, together
+from sim.icarus_bench import NetworkSpecimen, run
 from support import need_tool, optional_tool
 
 GROUPS, EACH = 4, 14
@@ -37,6 +40,9 @@ NIGHTLY_GROUPS = 20
 
 TOGETHER, TOGETHER_NIGHTLY = 6, 12
 """Number of networks in one Verilog file."""
+
+IN_ICARUS = 20
+"""Number of networks in one run of Icarus."""
 
 
 @pytest.mark.parametrize("group", range(EVERY_RUN))
@@ -97,20 +103,45 @@ def test_networks_together_in_verilator(tmp_path: Path, count: int) -> None:
     assert any(map(seen, range(count))), "a FIFO of other depth went unseen"
 
 
-@pytest.mark.parametrize(
-    ("first", "count"), [(0, 1), pytest.param(1, 22, marks=pytest.mark.nightly)]
-)
-def test_networks_together_in_a_second_simulator(tmp_path: Path, first: int, count: int) -> None:
+def in_icarus(cases: Sequence[Case], folder: Path, frames: int) -> list[str]:
+    """Faults of networks side by side under stalls; every register starts with X."""
+    specimens = {
+        f"network {k}": NetworkSpecimen(c.folded(), c.frames(frames)) for k, c in enumerate(cases)
+    }
+    return run(specimens, folder, cycles=40_000)
+
+
+def test_networks_together_in_a_second_simulator(tmp_path: Path) -> None:
     """Icarus knows X: a bit that nothing has set is seen, which Verilator takes for 0."""
     optional_tool("iverilog")
-    cases = drawn(101, first + count)[first:]
-    graphs = [case.folded() for case in cases]
-    source = tmp_path / "top.v"
-    source.write_text(together(graphs))
-    for k, (case, graph) in enumerate(zip(cases, graphs, strict=True)):
-        dut, x = chosen(k, source), case.frames(8)
-        report = verify(graph, dut, x, engine="icarus", stall=0.5, seed=k, work=tmp_path)
-        assert report.ok, f"{report}\n{case}"
+    assert in_icarus(drawn(101, IN_ICARUS), tmp_path, 3) == []
+
+
+@pytest.mark.nightly
+@pytest.mark.parametrize("number", range(102, 107))
+def test_many_networks_together_in_a_second_simulator(number: int, tmp_path: Path) -> None:
+    optional_tool("iverilog")
+    assert in_icarus(drawn(number, IN_ICARUS), tmp_path, 8) == []
+
+
+def test_another_network_is_seen_in_a_second_simulator(tmp_path: Path) -> None:
+    """Planted: hardware of a network whose weights are those of the right one, in another order."""
+    optional_tool("iverilog")
+    for case in drawn(101, 60):
+        graph, x = case.folded(), case.frames(6)
+        other = graph.replace(nodes=tuple(map(turned, graph.nodes)))
+        if (other.run(x) != graph.run(x)).any():
+            break
+    (fault, *_) = run({"planted": NetworkSpecimen(graph, x, other)}, tmp_path)
+    assert re.match(r"FAULT planted, m_axis: beat \d+ is [0-9a-f]+ and must be", fault)
+
+
+def turned(node: Operator) -> Operator:
+    """The operator with the rows of its weights the other way round, if its types stay."""
+    if not isinstance(node, MatVec):
+        return node
+    other = node.replace(weights=np.ascontiguousarray(node.weights[::-1]))
+    return other if other.y == node.y else node
 
 
 def test_a_printed_network_is_the_network() -> None:

@@ -17,11 +17,11 @@ def together(graphs: Sequence[Graph]) -> str:
     The other designs are idle: nothing is offered to them, and nothing taken.
     """
     texts = [re.sub(r"\btop\b", f"graph{k}", verilog(g)) for k, g in enumerate(graphs)]
-    widths = [_widths(g) for g in graphs]
-    i, o = (max(w) for w in zip(*widths, strict=True))
+    ports = [widths(g) for g in graphs]
+    i, o = (max(w) for w in zip(*ports, strict=True))
     parts = {name: part for text in texts for name, part in modules(text).items()}
     return "\n".join(
-        [*parts.values(), _head(i, o), *map(_instance, range(len(graphs)), widths), _TAIL]
+        [*parts.values(), _head(i, o), *map(_instance, range(len(graphs)), ports), _TAIL]
     )
 
 
@@ -35,7 +35,7 @@ def chosen(k: int, source: Path) -> Dut:
     return Dut(sources=(source,), plusargs=(f"+graph={k}",))
 
 
-def _widths(graph: Graph) -> tuple[int, int]:
+def widths(graph: Graph) -> tuple[int, int]:
     """Bits of tdata at input and output, whole bytes."""
     first, last = graph.reader(INPUT), graph.producer(graph.output)
     bits = (first.lanes_in * first.x.type.bits, last.lanes_out * last.y.type.bits)

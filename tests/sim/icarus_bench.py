@@ -1,4 +1,6 @@
-"""A bench in plain Verilog: many operators side by side in one run of Icarus, each with stalls.
+"""A bench in plain Verilog: many designs side by side in one run of Icarus, each with stalls.
+
+A design is an operator (`Specimen`) or a whole network (`NetworkSpecimen`).
 
 Each stream is driven or compared by an instance of ``source`` or ``sink``, which read their beats
 from a file. A source offers X where it offers nothing, and a sink compares with ``===``: a bit that
@@ -8,19 +10,23 @@ the end, ``DONE``.
 
 from __future__ import annotations
 
+import re
 import subprocess
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeAlias
 
 import numpy as np
-from bitrill.ir import Operator
+from bitrill.ir import INPUT, Graph, Operator
+from bitrill.ir.interface import to_edge
 from bitrill.ir.schedule import port
 from bitrill_hw.design.build import component
+from bitrill_hw.design.verilog import verilog
 from bitrill_hw.memories.constant_tables import words
 from bitrill_hw.memories.roms import convert
-from graphs.together import modules
+from graphs.together import modules, widths
 from ops.suite import interface, pack, several
 
 IDLE_CYCLES = 60
@@ -68,7 +74,7 @@ endmodule
 """
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Specimen:
     """An operator, frames for each of its operands, and optionally other hardware than its own."""
 
@@ -98,16 +104,96 @@ class Specimen:
             for k, (y, t) in enumerate(results)
         }
 
+    def text(self, name: str) -> str:
+        """The Verilog, with ``name`` as its top module."""
+        return convert(self._core, name=name)
 
-def bench(specimens: Mapping[str, Specimen], folder: Path, cycles: int) -> str:
+    def width(self, stream: str) -> int:
+        """Bits of a beat."""
+        return len(interface(self._core, stream).payload)
+
+    def pins(self, stream: str, wire: str) -> str:
+        """Connections of a stream to the wires ``v``, ``r`` and ``d`` of a source or sink."""
+        member = stream.replace("in", "i").replace("out", "o")
+        data = f", .{member}__payload(d{wire})" if self.width(stream) else ""
+        return f".{member}__valid(v{wire}), .{member}__ready(r{wire}){data}"
+
+    @property
+    def other_pins(self) -> str:
+        """Clock and reset, and a bus without any access while the frames run."""
+        pins = [".clk(clk)", ".rst(rst)"]
+        if self.op.folded.writable:
+            registers: Any = self._core.registers
+            names = ("select", "write", "address", "data")
+            pins += [f".registers__{n}('0)" for n in names if len(getattr(registers, n))]
+        return ", ".join(pins)
+
+    @cached_property
+    def _core(self) -> Any:
+        return self.hardware or component(self.op)
+
+
+@dataclass(frozen=True, eq=False)
+class NetworkSpecimen:
+    """A network between its AXI4-Stream ports, and optionally the hardware of another one.
+
+    The top bit of each beat is ``tlast``.
+    """
+
+    graph: Graph
+    frames: np.ndarray
+    hardware: Graph | None = None
+
+    @cached_property
+    def sent(self) -> dict[str, list[int]]:
+        """The beats of the input stream."""
+        first, x = self.graph.reader(INPUT), self.graph.source.flatten(self.frames)
+        beats = pack(first.x.type.encode(x), first.lanes_in, first.x.type.bits)
+        return {"s_axis": self._marked(beats, first.beats_in, self.width("s_axis"))}
+
+    @cached_property
+    def expected(self) -> dict[str, list[int]]:
+        """The beats of the output stream."""
+        last = self.graph.producer(self.graph.output)
+        y = to_edge(self.graph.run(self.frames), self.graph.sink.tensor)
+        beats = pack(last.y.type.encode(y), last.lanes_out, last.y.type.bits)
+        return {"m_axis": self._marked(beats, last.beats_out, self.width("m_axis"))}
+
+    @staticmethod
+    def _marked(beats: list[int], of_a_frame: int, width: int) -> list[int]:
+        last = 1 << width - 1
+        return [b | last * (k % of_a_frame == of_a_frame - 1) for k, b in enumerate(beats)]
+
+    def text(self, name: str) -> str:
+        """The Verilog, with ``name`` as its top module."""
+        return re.sub(r"\btop\b", name, verilog(self.hardware or self.graph))
+
+    def width(self, stream: str) -> int:
+        """Bits of a beat: whole bytes, and ``tlast``."""
+        return widths(self.graph)[stream == "m_axis"] + 1
+
+    def pins(self, stream: str, wire: str) -> str:
+        """Connections of a stream to the wires ``v``, ``r`` and ``d`` of a source or sink."""
+        top = self.width(stream) - 1
+        return (
+            f".{stream}_tvalid(v{wire}), .{stream}_tready(r{wire}),"
+            f" .{stream}_tdata(d{wire}[{top - 1}:0]), .{stream}_tlast(d{wire}[{top}])"
+        )
+
+    other_pins = ".aclk(clk), .aresetn(!rst)"
+
+
+Design: TypeAlias = Specimen | NetworkSpecimen
+
+
+def bench(specimens: Mapping[str, Design], folder: Path, cycles: int) -> str:
     """Return the Verilog of all specimens and of the bench; its data files go to ``folder``."""
     parts, ends = modules(_PARTS), ["1'b1"]
     instances: list[str] = []
     late: list[str] = []
     for k, (name, specimen) in enumerate(specimens.items()):
-        core = specimen.hardware or component(specimen.op)
-        parts |= modules(convert(core, name=f"op{k}"))
-        instances.append(_instance(k, name, specimen, core, folder))
+        parts |= modules(specimen.text(f"op{k}"))
+        instances.append(_instance(k, name, specimen, folder))
         ends += [f"all{k}_{stream}" for stream in specimen.expected]
         late += [
             f'if (!all{k}_{stream}) $display("FAULT {name}, {stream}: beats are missing");'
@@ -136,18 +222,15 @@ endmodule
     )
 
 
-def _instance(k: int, name: str, specimen: Specimen, core: Any, folder: Path) -> str:
+def _instance(k: int, name: str, specimen: Design, folder: Path) -> str:
     """The lines of one specimen with its sources and sinks."""
-    pins, lines = ["  .clk(clk), .rst(rst)"], []
+    pins, lines = [specimen.other_pins], []
     for side, streams in (("source", specimen.sent), ("sink", specimen.expected)):
         for j, (stream, beats) in enumerate(streams.items()):
-            member = stream.replace("in", "i").replace("out", "o")
-            width = len(interface(core, stream).payload)
             path, seed = folder / f"{k}_{stream}.hex", 100 * k + 50 * (side == "sink")
             path.write_text("\n".join(f"{beat:x}" for beat in beats) + "\n")
-            wire = f"{k}_{stream}"
-            data = f", .{member}__payload(d{wire})" if width else ""
-            pins.append(f".{member}__valid(v{wire}), .{member}__ready(r{wire}){data}")
+            wire, width = f"{k}_{stream}", specimen.width(stream)
+            pins.append(specimen.pins(stream, wire))
             told = f'.W({width}), .N({len(beats)}), .SEED({seed + j}), .FILE("{path}")'
             more = f', .NAME("{name}, {stream}")' if side == "sink" else ""
             end = f", .all(all{wire})" if side == "sink" else ""
@@ -156,17 +239,10 @@ def _instance(k: int, name: str, specimen: Specimen, core: Any, folder: Path) ->
                 f"  {side} #({told}{more}) {side}{wire}(.clk(clk), .rst(rst), .valid(v{wire}),"
                 f" .ready(r{wire}), .data(d{wire}){end});"
             )
-    if specimen.op.folded.writable:  # no access while the frames run
-        bus = [
-            pin
-            for pin in ("select", "write", "address", "data")
-            if len(getattr(core.registers, pin))
-        ]
-        pins.append(", ".join(f".registers__{pin}('0)" for pin in bus))
     return "\n".join([*lines, f"  op{k} dut{k}({', '.join(pins)});", ""])
 
 
-def run(specimens: Mapping[str, Specimen], folder: Path, cycles: int = 20_000) -> list[str]:
+def run(specimens: Mapping[str, Design], folder: Path, cycles: int = 20_000) -> list[str]:
     """Run specimens side by side in Icarus; return its faults."""
     source, program = folder / "bench.v", folder / "bench.vvp"
     source.write_text(bench(specimens, folder, cycles))
