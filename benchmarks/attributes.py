@@ -16,8 +16,6 @@ import tempfile
 from collections import Counter
 from pathlib import Path
 
-import bitrill.frontend.importer
-
 sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "tests"))
 from frontend.attributes.outcomes import judge, opsets, rules  # pyright: ignore[reportMissingImports]
 
@@ -29,7 +27,6 @@ def main() -> int:
     parser.add_argument("--every", action="store_true", help="each case in every network around it")
     parser.add_argument("--json", action="store_true", help="print one JSON object")
     args = parser.parse_args()
-    bitrill.frontend.importer.load_packages = lambda: None
     counts: dict[str, Counter[str]] = {}
     wrong: list[str] = []
     with tempfile.TemporaryDirectory() as folder:
