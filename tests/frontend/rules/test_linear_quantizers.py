@@ -254,7 +254,7 @@ REFUSED: dict[str, tuple[Build, str]] = {
     ),
     "32 bits": (
         lambda n: qdq(n, layer(n), 0.5, 0, np.int32),
-        "its zero point must be INT4, UINT4, INT8, UINT8, INT16 or UINT16, not INT32",
+        "its zero point must be INT2, UINT2, INT4, UINT4, INT8, UINT8, INT16 or UINT16, not INT32",
     ),
     "zero point of another type": (
         lambda n: n.node("DequantizeLinear", quantized(n), *grid(n, 0.5, 0, np.uint8)),

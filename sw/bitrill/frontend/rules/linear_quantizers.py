@@ -34,6 +34,9 @@ from .weight_grids import narrowest
 ACTIVATIONS = ("INT2", "UINT2", "INT4", "UINT4", "INT8", "UINT8", "INT16", "UINT16")
 """Types of QuantizeLinear's result."""
 
+QUANTIZERS = ("QuantizeLinear", "DequantizeLinear")
+"""Operators that take integers of other widths than 8 bits, and scales of 16 bits."""
+
 FLOATS = (0, 1, 10, 11)
 """Attribute values for floats of 16, 32 or 64 bits, or for no type."""
 
@@ -76,11 +79,6 @@ def onto_grid(call: Call, value: Known, grid: LinearGrid, *, behind: bool = Fals
 
     ``behind``: the zero point is added before rounding.
     """
-    if grid.kind not in ACTIVATIONS:
-        raise RefusedError(
-            f"its zero point must be {', '.join(ACTIVATIONS[2:-1])} or {ACTIVATIONS[-1]},"
-            f" not {grid.kind}"
-        )
     if not grid.scale.all():
         raise RefusedError("its scale must not be zero")
     lo, hi = grid.limits
@@ -179,6 +177,7 @@ def grid_of(
     ``axis``: the axis of several scales, instead of the attribute.
     """
     shape = _shape(call, value)
+    _check_float(call, scale)
     scales = call.exact(scale, "its scale")
     if any(isinstance(s, Surd) for s in scales.flat):
         raise RefusedError("its scale must be rational")
@@ -189,6 +188,8 @@ def grid_of(
             raise RefusedError("its zero point must be constant integers")
         zeros = call.exact(zero, "its zero point", like="any")
         kind = _named(call, stored_kind(given.array) or kind)
+    _check_integer(call, kind, "zero point" if call.has(zero) else "data")
+    if call.has(zero):
         lo, hi = limits_of(kind)
         if any(not lo <= z <= hi for z in zeros.flat):
             raise RefusedError(f"its zero point must be {lo} to {hi}")
@@ -205,6 +206,28 @@ def grid_of(
         _along(zeros, "zero point", shape, axis, block),
     )
     return LinearGrid(*parts, kind)
+
+
+def _check_float(call: Call, scale: int) -> None:
+    """Raise unless a scale that stands in the file has a type that the operator takes."""
+    value = call.value(scale)
+    known = value.array.dtype.name if isinstance(value, Const) else ""
+    halves = ("float16",) if call.node.op in (*QUANTIZERS, "QLinearMatMul") else ()
+    allowed = ("float32", *halves)
+    if known.startswith("float") and known not in allowed:
+        raise RefusedError(f"its scale must be {' or '.join(allowed)}, not {known}")
+
+
+def _check_integer(call: Call, kind: str, what: str) -> None:
+    """Raise unless the operator takes integers of this type; QDQ's take more than the others."""
+    allowed = ("INT8", "UINT8")
+    if call.node.op in QUANTIZERS:
+        wide = ["INT32"] if call.node.op == "DequantizeLinear" else []
+        allowed = (*wide, *ACTIVATIONS)
+    if kind not in allowed:
+        raise RefusedError(
+            f"its {what} must be {', '.join(allowed[:-1])} or {allowed[-1]}, not {kind}"
+        )
 
 
 def _shape(call: Call, value: Known) -> tuple[int, ...]:

@@ -14,7 +14,7 @@ from typing import TypeAlias
 import numpy as np
 
 from ..reader import limits
-from ..reader.stored import limits_of
+from ..reader.stored import limits_of, stored_kind
 from ..symbolic import Call, Const, Data, Known, Quantized, RefusedError, as_objects
 from .layouts import on_last
 from .linear_quantizers import grid_of, off_grid, onto_grid
@@ -60,6 +60,9 @@ def _bias(
     """Return the bias of input ``i``: integers times the scales of data and weights."""
     if not call.has(i):
         return None
+    kind = stored_kind(call.integers(i, "its bias"))
+    if kind not in ("", "INT32"):
+        raise RefusedError(f"its bias must be integers of type INT32, not {kind}")
     whole = np.array(call.integer_list(i, "its bias"), object)
     scale = factor * call.number(x[1], "its scale") * call.exact(w[1], "its scale").reshape(-1)
     if len(scale) not in (1, len(whole)):
