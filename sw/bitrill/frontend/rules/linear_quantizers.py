@@ -213,7 +213,7 @@ def _check_float(call: Call, scale: int) -> None:
     value = call.value(scale)
     known = value.array.dtype.name if isinstance(value, Const) else ""
     own = call.node.op == "DequantizeLinear" or not call.node.domain  # not beside data of 32 bits
-    halves = ("float16",) if call.node.op in QUANTIZERS and own else ()
+    halves = ("float16",) if call.node.op in (*QUANTIZERS, "QLinearMatMul") and own else ()
     allowed = ("float32", *halves)
     if known.startswith("float") and known not in allowed:
         raise RefusedError(f"its scale must be {' or '.join(allowed)}, not {known}")
