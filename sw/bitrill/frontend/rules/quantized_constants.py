@@ -43,7 +43,7 @@ def quantized_constant(
     if not x.size:
         raise RefusedError("the constant that it quantizes must not be empty")
     for part, what in ((scale, "its scale"), (zero, "its zero point")):
-        if part is not None and not _fits(part.shape, x.shape):
+        if part is not None and not fits(part.shape, x.shape):
             raise RefusedError(
                 f"{what} must fit shape {list(x.shape)}, not have shape {list(part.shape)}"
             )
@@ -63,7 +63,7 @@ def quantized_constant(
     return Quantized(q - whole, scale, shifted)
 
 
-def _fits(small: tuple[int, ...], large: tuple[int, ...]) -> bool:
+def fits(small: tuple[int, ...], large: tuple[int, ...]) -> bool:
     """Return whether ``small`` broadcasts to ``large`` without changing it."""
     tail = large[len(large) - len(small) :] if len(small) <= len(large) else None
     return tail is not None and all(s in (1, n) for s, n in zip(small, tail, strict=True))

@@ -28,7 +28,7 @@ from ..symbolic import (
     per_channel,
 )
 from .matmul import widest
-from .quantized_constants import quantized_constant
+from .quantized_constants import fits, quantized_constant
 from .table import QONNX, rule
 
 DROPS_HALVES = ("ROUND", "HALF_EVEN", "DOWN", "HALF_DOWN")
@@ -57,6 +57,11 @@ def quant(call: Call) -> Known:
     scale = _nonzero(call.exact(1, "its scale", like="any"))
     zero = call.exact(2, "its zero point", like="any")
     widths = call.exact(3, "its bit width", like="any")
+    shape = call.shape(0)
+    if widths.size > 1 and not fits(widths.shape, shape):
+        raise RefusedError(
+            f"its bit width must fit shape {list(shape)}, not have shape {list(widths.shape)}"
+        )
     types = {b: integer_type(call, int(b)) for b in _different(call, widths, rounding)}
     given = rounding, scale, None if not zero.any() else zero
     if len(types) == 1:

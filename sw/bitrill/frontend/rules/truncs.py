@@ -49,6 +49,7 @@ def trunc(call: Call) -> Known:
 def _to_scale(call: Call, scale: Fraction, zero: Fraction) -> tuple[Fraction, IntType, Affine]:
     """Return divisor, type, and scale and offset, if the node has an output scale (six inputs)."""
     bits = _bits(call, 5)
+    _rational(call, 3, "its input bit width")  # must be there, though nothing depends on it
     out_scale = _rational(call, 4, "its output scale")
     if out_scale <= 0:
         raise RefusedError(f"its output scale must be above 0, not {brief(out_scale)}")

@@ -77,6 +77,13 @@ class Call:
         """Refuse the model's float input: it must go through a quantizer first."""
         self.builder.check_quantized(data, "it takes unquantized floats")
 
+    def shape(self, i: int) -> tuple[int, ...]:
+        """Return the shape of input ``i``, with the batch if it is data."""
+        value = self.value(i)
+        if isinstance(value, Data):
+            return (self.builder.batch, *value.shape)
+        return (value.array if isinstance(value, Const) else value.integers).shape
+
     def integers_of(self, i: int, *, image: bool = False) -> tuple[Data, Affine]:
         """Return input ``i`` as an edge of integers, and their scale and offset.
 
