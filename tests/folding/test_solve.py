@@ -80,12 +80,14 @@ def thinned(intervals: list[int]) -> list[int]:
     return sorted({*intervals[:: 1 + len(intervals) // 12], intervals[-1]})
 
 
+@pytest.mark.parametrize("whole", [False, pytest.param(True, marks=pytest.mark.nightly)])
 @pytest.mark.parametrize(
     "graph", [chain(4, 3, 2), chain(2, 4, 1), branches()], ids=["chain", "narrow", "branches"]
 )
-def test_the_cheapest_of_all(graph: Graph) -> None:
+def test_the_cheapest_of_all(graph: Graph, whole: bool) -> None:
     every = list(every_folding(graph))
-    for interval in thinned(sorted({i for i, _ in every})):
+    intervals = sorted({i for i, _ in every})
+    for interval in intervals if whole else thinned(intervals):
         least = min(price(r) for i, r in every if i <= interval)
         found = solve(graph, clock_hz=CLOCK, interval=interval)
         assert price(found.resources) == least

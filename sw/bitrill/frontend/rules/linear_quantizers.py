@@ -212,7 +212,8 @@ def _check_float(call: Call, scale: int) -> None:
     """Raise unless a scale that stands in the file has a type that the operator takes."""
     value = call.value(scale)
     known = value.array.dtype.name if isinstance(value, Const) else ""
-    own = call.node.op == "DequantizeLinear" or not call.node.domain  # not beside data of 32 bits
+    # ONNX Runtime's own QuantizeLinear wants the type of its data, and the data here have 32 bits
+    own = call.node.op == "DequantizeLinear" or not call.node.domain
     halves = ("float16",) if call.node.op in (*QUANTIZERS, "QLinearMatMul") and own else ()
     allowed = ("float32", *halves)
     if known.startswith("float") and known not in allowed:

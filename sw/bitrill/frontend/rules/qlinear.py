@@ -21,8 +21,6 @@ from .linear_quantizers import grid_of, off_grid, onto_grid
 from .places import WINDOW
 from .table import MICROSOFT, Layout, Versioned, plain_rule, rule
 
-FLOATS = ("float16", "float32", "float64")
-
 Operand: TypeAlias = tuple[int, int, int]
 """Numbers of the inputs for a tensor, its scale and its zero point."""
 
@@ -94,8 +92,8 @@ def qlinear_conv(call: Call) -> Known:
 @rule("QLinearMatMul", domain=MICROSOFT, inputs=8, quantizer=True, integers="read")
 def qlinear_matmul(call: Call) -> Known:
     """Multiply by a matrix of integers; if it has several scales, they belong to its columns."""
-    scales = [call.value(i) for i in (1, 4, 6)]
-    kinds = sorted({s.array.dtype.name for s in scales if isinstance(s, Const)} & {*FLOATS})
+    dtypes = [s.array.dtype for i in (1, 4, 6) if isinstance(s := call.value(i), Const)]
+    kinds = sorted({d.name for d in dtypes if d.kind == "f"})
     if len(kinds) > 1:
         raise RefusedError(f"its scales must be of one type, not of {' and '.join(kinds)}")
     values = [_real(call, (0, 1, 2)), _real(call, (3, 4, 5), axis=-1)]
