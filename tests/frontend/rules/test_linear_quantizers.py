@@ -122,7 +122,7 @@ def test_quantized_weights_and_bias(per: str, kind: Any, tmp_path: Path) -> None
 
 
 def test_weights_quantized_in_the_graph(tmp_path: Path) -> None:
-    """As Brevitas' QCDQ has them, with a Clip; along axis 0, with ties."""
+    """Weights in the form of Brevitas' QCDQ, with a Clip; along axis 0, with ties."""
     net = Net(1, 6, opset=13)
     x = qdq(net, "x", 1 / 8, 0, np.int8)
     w = net.const(np.arange(-12, 12).reshape(4, 6) / 16)
@@ -199,7 +199,7 @@ def test_zeros_between_data_have_the_zero_point(zero: int, tmp_path: Path) -> No
 
 
 def test_integers_at_both_ends(tmp_path: Path) -> None:
-    """As converters from TF-Lite write networks that take and give bytes, channels last."""
+    """A network in the form that converters from TF-Lite write: bytes in and out, channels last."""
     net, rng = Net(1, 4, 4, 2, opset=13), np.random.default_rng(0)
     x = net.node("DequantizeLinear", "x", *grid(net, 0.25, 3, np.uint8))
     x = net.node("Transpose", x, perm=[0, 3, 1, 2])

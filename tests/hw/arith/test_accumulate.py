@@ -103,7 +103,7 @@ def test_all_verilog_with_cells_in_icarus(name: str, tmp_path: Path) -> None:
 
 
 def corners(op: Operator) -> np.ndarray:
-    """All inputs at one end of the range, then random ones."""
+    """Inputs that all lie at one end of the range, then random ones."""
     t, shape = op.x.type, op.x.shape
     noise = np.random.default_rng(5).choice(t.values(), (6, *shape))
     return np.concatenate([np.full((1, *shape), t.lo), np.full((1, *shape), t.hi), noise])
